@@ -1,0 +1,1 @@
+"""Automatic tests of Windows kernel drivers in a virtual machine with the kernel debugger attached."""
