@@ -1,0 +1,193 @@
+"""`lab.yaml`: which driver images, service, device, programs and IOCTLs the lab tests, on which guest."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.document import Document, FileError, Problem, read_document, shown, suggestion
+from lab.errors import UsageError
+from lab.structure import check_structure
+
+CONFIG_NAME = "lab.yaml"
+
+_FORMATS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i16": "h", "i32": "i", "i64": "q"}
+
+
+@dataclass(frozen=True)
+class DriverSpec:
+    """A driver image and the service that loads it."""
+
+    name: str
+    file: Path
+    """Absolute; need not exist before it is built."""
+    service: str
+
+
+@dataclass(frozen=True)
+class IoctlField:
+    """One integer of an IOCTL's input or output structure, little-endian, without padding."""
+
+    name: str
+    type: str
+
+    @property
+    def format(self) -> str:
+        return _FORMATS[self.type]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Smallest and largest value that fits."""
+        bits = int(self.type[1:])
+        return (0, (1 << bits) - 1) if self.type[0] == "u" else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
+
+@dataclass(frozen=True)
+class IoctlSpec:
+    """A device control code by name, with its structures."""
+
+    name: str
+    code: int
+    input: tuple[IoctlField, ...] = ()
+    output: tuple[IoctlField, ...] = ()
+
+    @property
+    def input_size(self) -> int:
+        """Bytes."""
+        return struct.calcsize(_layout(self.input))
+
+    @property
+    def output_size(self) -> int:
+        """Bytes."""
+        return struct.calcsize(_layout(self.output))
+
+    def pack(self, values: Mapping[str, int]) -> bytes:
+        """The input structure; fields that `values` does not name are 0."""
+        return struct.pack(_layout(self.input), *(values.get(item.name, 0) for item in self.input))
+
+    def unpack(self, data: bytes) -> dict[str, int] | None:
+        """The output structure, or None when `data` is too short for it."""
+        if len(data) < self.output_size:
+            return None
+        values = struct.unpack_from(_layout(self.output), data)
+        return {item.name: value for item, value in zip(self.output, values, strict=True)}
+
+
+def _layout(fields: tuple[IoctlField, ...]) -> str:
+    return "<" + "".join(item.format for item in fields)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked `lab.yaml`; all paths are absolute."""
+
+    path: Path
+    root: Path
+    guest: str
+    device: str
+    drivers: Mapping[str, DriverSpec]
+    default_driver: str
+    programs: Mapping[str, Path] = field(default_factory=dict)
+    """By file name, as scenarios call them."""
+    ioctls: Mapping[str, IoctlSpec] = field(default_factory=dict)
+
+    @property
+    def driver(self) -> DriverSpec:
+        """The default driver."""
+        return self.drivers[self.default_driver]
+
+
+def find_config(start: Path) -> Path:
+    """The nearest `lab.yaml` at or above `start`. Raises UsageError when there is none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    raise UsageError(
+        f"no {CONFIG_NAME} in {start} or above it",
+        "run in the repository's folders, or write a lab.yaml that names your driver",
+    )
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a `lab.yaml`. Raises FileError (a UsageError) with all of its problems."""
+    path = path.resolve()
+    document = read_document(path)
+    problems = check_structure(document, "lab", "lab.schema.json")
+    if not problems:
+        problems = _check_meaning(document)
+    if problems:
+        raise FileError(problems)
+    return _config(path, document.data)
+
+
+def _check_meaning(document: Document) -> list[Problem]:
+    data = document.data
+    problems = []
+    drivers = data["drivers"]
+    default = data.get("default_driver")
+    if default is not None and default not in drivers:
+        right = suggestion(default, drivers)
+        problems.append(document.problem(("default_driver",), f"{shown(default)} is not a driver", right))
+    if default is None and len(drivers) > 1:
+        right = f"`default_driver: {next(iter(drivers))}`"
+        problems.append(document.problem((), "several drivers and none is the default", right))
+    problems += _check_programs(document)
+    for name, ioctl in data.get("ioctls", {}).items():
+        for side in ("input", "output"):
+            problems += _check_fields(document, name, side, ioctl.get(side, []))
+    return problems
+
+
+def _check_programs(document: Document) -> list[Problem]:
+    seen: dict[str, int] = {}
+    problems = []
+    for i, program in enumerate(document.data.get("programs", [])):
+        name = Path(program).name.lower()
+        if name in seen:
+            what = f"{shown(Path(program).name)} has the file name of programs[{seen[name] + 1}]"
+            problems.append(document.problem(("programs", i), what, "a file name of its own"))
+        seen[name] = i
+    return problems
+
+
+def _check_fields(document: Document, ioctl: str, side: str, fields: list[str]) -> list[Problem]:
+    seen = set()
+    problems = []
+    for i, text in enumerate(fields):
+        name = text.split()[0]
+        if name in seen:
+            where = ("ioctls", ioctl, side, i)
+            problems.append(document.problem(where, f"field {shown(name)} stands twice", "a name of its own"))
+        seen.add(name)
+    return problems
+
+
+def _config(path: Path, data: dict[str, Any]) -> Config:
+    root = path.parent
+    drivers = {
+        name: DriverSpec(name, (root / spec["file"]).resolve(), spec["service"])
+        for name, spec in data["drivers"].items()
+    }
+    programs = [(root / program).resolve() for program in data.get("programs", [])]
+    ioctls = {
+        name: IoctlSpec(name, spec["code"], _fields(spec.get("input", [])), _fields(spec.get("output", [])))
+        for name, spec in data.get("ioctls", {}).items()
+    }
+    return Config(
+        path=path,
+        root=root,
+        guest=data.get("guest", "wine"),
+        device=data["device"],
+        drivers=drivers,
+        default_driver=data.get("default_driver", next(iter(drivers))),
+        programs={program.name: program for program in programs},
+        ioctls=ioctls,
+    )
+
+
+def _fields(texts: list[str]) -> tuple[IoctlField, ...]:
+    return tuple(IoctlField(*text.split()) for text in texts)

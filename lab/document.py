@@ -1,0 +1,310 @@
+"""A YAML file with the line of every value, read without YAML's surprises.
+
+`lab.yaml` and scenarios are read with this. Values follow the YAML 1.2 core schema: `yes`, `off`, `12:30`
+and dates stay text; what different readers take for different numbers (`010`), duplicate keys, tags and merge
+keys are refused. Nothing in a file can run code or grow without bound.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.errors import UsageError
+
+MAX_FILE_BYTES = 1 << 20
+MAX_VALUES = 100_000
+MAX_DEPTH = 64
+MAX_DIGITS = 20
+
+Location = tuple[str | int, ...]
+"""Where a value stands: mapping keys and (0-based) list positions from the top of the file."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong with a file; `str()` gives `file:line: field: what is wrong: what would be right`."""
+
+    file: str
+    line: int
+    field: str
+    what: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.field}: {self.what}: {self.right}"
+
+
+class FileError(UsageError):
+    """All problems of one file; `str()` has one line for each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass
+class Document:
+    """The plain values of a YAML file and where each of them stands."""
+
+    file: str
+    data: Any
+    lines: dict[Location, int] = field(default_factory=dict)
+
+    def line(self, where: Sequence[str | int]) -> int:
+        """Line (from 1) of the value at `where`, or of the nearest thing around it that is in the file."""
+        location = tuple(where)
+        while location and location not in self.lines:
+            location = location[:-1]
+        return self.lines.get(location, 1)
+
+    def problem(self, where: Sequence[str | int], what: str, right: str) -> Problem:
+        return Problem(self.file, self.line(where), field_name(where), what, right)
+
+
+def field_name(where: Sequence[str | int]) -> str:
+    """`steps[2].writer.read`, list positions counted from 1 as steps are; `file` for the file as a whole."""
+    name = ""
+    for part in where:
+        if isinstance(part, int):
+            name += f"[{part + 1}]"
+        else:
+            name += ("." if name else "") + printable(part, 40)
+    return name or "file"
+
+
+def printable(text: str, limit: int = 60) -> str:
+    """`text` on one line, bounded, with everything unprintable escaped."""
+    if len(text) > limit:
+        text = text[: limit - 3] + "..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: Any) -> str:
+    """A value as an error message shows it: bounded, in YAML's own spelling."""
+    if isinstance(value, str):
+        return f"'{printable(value)}'"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return printable(str(value))
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'steps'?` when something near is known, else the list of what is known."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    if near:
+        best = next(name for name in names if name.lower() == near[0])
+        return f"did you mean '{best}'?"
+    return "one of " + ", ".join(names) if names else "remove it"
+
+
+def display_path(path: Path) -> str:
+    """The path as messages name it: relative to the working directory where that is shorter."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative
+
+
+def read_document(path: Path) -> Document:
+    """Read one YAML file. Raises FileError with every problem of spelling in it."""
+    name = display_path(path)
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise FileError(
+            [_whole(name, f"cannot be read ({error.strerror})", "a readable YAML file")]
+        ) from None
+    return parse_document(raw, name)
+
+
+def parse_document(raw: bytes, name: str) -> Document:
+    """Like `read_document`, of bytes already read."""
+    if len(raw) > MAX_FILE_BYTES:
+        raise FileError([_whole(name, "is larger than 1 MiB", "a file written by hand")])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FileError([Problem(name, line, "file", "is not UTF-8", "save it as UTF-8")]) from None
+    node = _compose(text, name)
+    if node is None:
+        raise FileError([_whole(name, "is empty", "start with `lab: 1`")])
+    reader = _Reader(name)
+    document = Document(name, reader.value(node, (), 0), reader.lines)
+    if reader.problems:
+        raise FileError(reader.problems)
+    return document
+
+
+def _whole(name: str, what: str, right: str) -> Problem:
+    return Problem(name, 1, "file", what, right)
+
+
+class _CoreLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """PyYAML's parser with the YAML 1.2 core schema in place of its 1.1 guesses."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+
+
+_CoreLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+)
+_CoreLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_CoreLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^(?:[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+)$"), list("-+0123456789")
+)
+_CoreLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+
+
+def _compose(text: str, name: str) -> Any:
+    try:
+        loader = _CoreLoader(text)
+        try:
+            return loader.get_single_node()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        what = printable(error.problem or error.context or "is not YAML", 200)
+        right = "one document to a file" if "another document" in what else _syntax_advice(what)
+        raise FileError([Problem(name, line, "file", what, right)]) from None
+    except yaml.YAMLError as error:
+        what = printable(str(error), 200)
+        raise FileError([_whole(name, what, "plain text without control characters")]) from None
+    except RecursionError:
+        raise FileError([_whole(name, "is nested too deeply", f"at most {MAX_DEPTH} levels")]) from None
+
+
+def _syntax_advice(what: str) -> str:
+    if "mapping values are not allowed" in what:
+        return "quote a text that contains ': ', and indent keys of one mapping alike"
+    if "cannot start any token" in what:
+        return "indent with spaces; quote a text that starts with a special character"
+    if "escape" in what:
+        return r"use single quotes around a path with backslashes, '\\.\Example'"
+    return "YAML; look at brackets, quotes and indentation on this line and the one before"
+
+
+class _Reader:
+    """Turns composed nodes into plain values, and notes lines and problems on the way."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: dict[Location, int] = {}
+        self.problems: list[Problem] = []
+        self._count = 0
+
+    def _bad(self, node: yaml.Node, where: Location, what: str, right: str) -> None:
+        line = node.start_mark.line + 1
+        self.problems.append(Problem(self.name, line, field_name(where), what, right))
+
+    def value(self, node: yaml.Node, where: Location, depth: int) -> Any:
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise FileError(
+                [_whole(self.name, f"holds over {MAX_VALUES} values", "a smaller file, fewer aliases")]
+            )
+        if depth > MAX_DEPTH:
+            self._bad(node, where, "is nested too deeply", f"at most {MAX_DEPTH} levels")
+            return None
+        self.lines.setdefault(where, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, where, depth)
+        if isinstance(node, yaml.SequenceNode):
+            if not node.tag.startswith("tag:yaml.org,2002:seq"):
+                self._bad_tag(node, where)
+            return [self.value(item, (*where, i), depth + 1) for i, item in enumerate(node.value)]
+        return self._scalar(node, where)
+
+    def _bad_tag(self, node: yaml.Node, where: Location) -> None:
+        self._bad(
+            node,
+            where,
+            f"has the tag {shown(node.tag)}",
+            "leave tags out; quote text that looks like a number",
+        )
+
+    def _mapping(self, node: yaml.MappingNode, where: Location, depth: int) -> dict[str, Any]:
+        if node.tag != "tag:yaml.org,2002:map":
+            self._bad_tag(node, where)
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, where)
+            if key is None:
+                continue
+            here = (*where, key)
+            line = key_node.start_mark.line + 1
+            if key in result:
+                first = self.lines[here]
+                self._bad(
+                    key_node,
+                    here,
+                    "stands twice in this mapping",
+                    f"one of them (the other is in line {first})",
+                )
+                continue
+            self.lines[here] = line
+            result[key] = self.value(value_node, here, depth + 1)
+        return result
+
+    def _key(self, node: yaml.Node, where: Location) -> str | None:
+        if not isinstance(node, yaml.ScalarNode):
+            self._bad(node, where, "has a list or a mapping as a key", "a name")
+            return None
+        if node.value == "<<" and node.style is None:
+            self._bad(node, where, "has a merge key '<<'", "write the fields out")
+            return None
+        if node.tag != "tag:yaml.org,2002:str":
+            right = f"quote it: '{printable(node.value)}'"
+            self._bad(node, (*where, node.value), "is a key that YAML does not read as text", right)
+        return str(node.value)
+
+    def _scalar(self, node: yaml.Node, where: Location) -> Any:
+        text = str(node.value)
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if kind == "str":
+            return text
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() == "true"
+        if kind == "int":
+            return self._integer(node, where, text)
+        if kind == "float":
+            return float(text)
+        self._bad_tag(node, where)
+        return None
+
+    def _integer(self, node: yaml.Node, where: Location, text: str) -> int | None:
+        if len(text) > MAX_DIGITS:
+            self._bad(node, where, f"is a number of {len(text)} digits", "a 64-bit number, or text in quotes")
+            return None
+        digits = text.lstrip("+-")
+        if len(digits) > 1 and digits[0] == "0" and digits.isdigit():
+            plain = digits.lstrip("0") or "0"
+            octal = f"0o{plain} for octal, " if set(plain) <= set("01234567") else ""
+            right = f"write {plain}, {octal}or '{text}' for text"
+            self._bad(node, where, f"{text} is octal for some readers and decimal for others", right)
+            return None
+        return int(text, 0)
