@@ -1,0 +1,54 @@
+# `make help` says what there is. Everything a target needs, it sets up by itself.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab-up lab-down scenarios test check lint driver image benchmark clean
+
+BIN := .venv/bin
+PYTEST_FLAGS ?=
+
+help:
+	@echo "make lab-up      bring the lab up: packages, driver, guest image, VM, debugger, snapshot"
+	@echo "make scenarios   run every scenario (brings the lab up if it is down)"
+	@echo "make test        all tests, and the scenarios against a real guest"
+	@echo "make check       ruff, mypy --strict and the tests that need no VM"
+	@echo "make lab-down    end the VM; its snapshots stay"
+	@echo "make driver      build the driver and its programs into driver/build"
+	@echo "make image       build the guest image unless it is in the cache (FORCE=1: anyway)"
+	@echo "make benchmark   measure, side by side"
+	@echo "make clean       end the VM, remove what was built here (not the image cache)"
+
+setup:
+	@python3 lab/bootstrap.py
+
+driver: setup
+	@$(MAKE) --no-print-directory -s -C driver
+
+image: setup
+	@$(BIN)/lab image $(if $(FORCE),--force)
+
+lab-up: driver
+	@$(BIN)/lab up
+
+lab-down: setup
+	@$(BIN)/lab down
+
+scenarios: driver
+	@$(BIN)/pytest scenarios $(PYTEST_FLAGS)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/mypy
+
+check: lint driver
+	@$(BIN)/pytest -q -m "not vm" tests $(PYTEST_FLAGS)
+
+test: lint driver
+	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)
+
+benchmark: driver
+	@$(BIN)/python -m benchmarks
+
+clean:
+	@if [ -x $(BIN)/lab ]; then $(BIN)/lab down; fi
+	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory -s -C driver clean; fi
+	rm -rf .venv .lab artifacts .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,221 @@
+"""From nothing to a usable lab: image, VM, debugger, guest, driver, snapshot. Each step is a phase with its time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+from lab.config import Config
+from lab.errors import GuestLostError, InfrastructureError, LabError
+from lab.guest.driver_file import inspect_driver
+from lab.guest.services import TRAFFIC
+from lab.machine.accelerator import choose_accelerator
+from lab.machine.control import call
+from lab.machine.image import Image, load_image
+from lab.machine.instance import SNAPSHOTS, STATE, Instance
+from lab.machine.launch import Lease, start_supervisor, stop_supervisor
+from lab.machine.overlay import create_overlay, overlay_is_sound, require_space
+from lab.machine.qemu import CONSOLE_LOG, OVERLAY, VmSpec, find_qemu, free_ports
+from lab.progress import Progress
+from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of
+from vm_images.wine import ensure_image, find_image
+
+BOOT_DEADLINE = {"kvm": 60.0, "tcg": 240.0}
+
+
+def attach(config: Config) -> RunningLab:
+    """The lab that is up. Raises GuestLostError, with the reason of its end, when none is."""
+    instance = instance_of(config)
+    status = call(instance, "status")
+    if status["phase"] != "ready":
+        raise GuestLostError("the lab is still starting", "wait for the other `lab up`")
+    return RunningLab(config, _image_of(status["image_digest"]), status, "running")
+
+
+def is_up(config: Config) -> bool:
+    """Whether a lab is up and ready."""
+    instance = instance_of(config)
+    return instance.is_supervised() and instance.read(STATE).get("phase") == "ready"
+
+
+def down(config: Config) -> bool:
+    """End the VM; its snapshots stay for the next start. Returns whether there was one."""
+    return stop_supervisor(instance_of(config))
+
+
+def up(config: Config, progress: Progress) -> RunningLab:
+    """Bring the lab up, from a snapshot where one fits, and return it. On a running lab, change nothing.
+
+    Raises LabError with cause and advice; the VM of a failed start is ended.
+    """
+    instance = instance_of(config)
+    instance.create()
+    with instance.lock("up", "another `lab up` is at work here"):
+        if is_up(config):
+            return attach(config)
+        stop_supervisor(instance)
+        return _Start(config, instance, progress).run()
+
+
+def _image_of(digest: str) -> Image:
+    directory = find_image()
+    if directory is None:
+        raise InfrastructureError("the running guest's image is gone from the cache", "lab down; lab up")
+    image = load_image(directory)
+    if image.digest != digest:
+        raise InfrastructureError(
+            "the running guest is of another image than this checkout's recipe makes", "lab down; lab up"
+        )
+    return image
+
+
+class _Start:
+    """One start of the lab, phase by phase."""
+
+    def __init__(self, config: Config, instance: Instance, progress: Progress) -> None:
+        self.config = config
+        self.instance = instance
+        self.progress = progress
+
+    def run(self) -> RunningLab:
+        self._check_files()
+        spec, image = self._prepare()
+        lease = Lease()
+        try:
+            tag = self._fitting_snapshot(spec)
+            self._start_vm(spec, lease, tag)
+            how = f"from the snapshot {tag!r}" if tag else "cold boot"
+            lab = RunningLab(self.config, image, call(self.instance, "status"), how)
+            self._wait_for_guest(lab, spec, tag)
+            if tag != READY:
+                self._load_driver(lab)
+                with self.progress.phase("snapshot: ready"):
+                    self._save(READY, self._ready_key(spec))
+            call(self.instance, "ready", details={"how": how})
+            lab.status = call(self.instance, "status")
+        except BaseException:
+            stop_supervisor(self.instance)
+            raise
+        finally:
+            lease.close()
+        return lab
+
+    def _check_files(self) -> None:
+        """A missing or wrong file is told before anything long begins."""
+        inspect_driver(self.config.driver.file)
+        if not TRAFFIC_PROGRAM.is_file():
+            raise InfrastructureError(f"{TRAFFIC_PROGRAM} does not exist", "build it: make driver")
+        for name, file in self.config.programs.items():
+            if not file.is_file():
+                raise InfrastructureError(f"program {name}: {file} does not exist", "build it: make driver")
+
+    def _prepare(self) -> tuple[VmSpec, Image]:
+        qemu, version = find_qemu()
+        image = load_image(ensure_image(self.progress))
+        require_space(self.instance.directory)
+        with self.progress.phase("accelerator: probe") as phase:
+            accelerator = choose_accelerator(qemu, image.machine.cpu)
+            phase.detail = f"{accelerator.name}: {accelerator.reason}"
+        ssh_port, winrm_port = free_ports(2)
+        return VmSpec(
+            qemu=qemu,
+            qemu_version=version,
+            accelerator=accelerator.name,
+            accelerator_reason=accelerator.reason,
+            cpu=image.machine.cpu,
+            memory_mb=image.machine.memory_mb,
+            smp=image.machine.smp,
+            kernel=str(image.kernel.resolve()),
+            initrd=str(image.initrd.resolve()),
+            append=image.append,
+            base=str(image.base.resolve()),
+            image_digest=image.digest,
+            ssh_port=ssh_port,
+            winrm_port=winrm_port,
+            log_directory=str(self.instance.new_log_directory()),
+        ), image
+
+    def _fitting_snapshot(self, spec: VmSpec) -> str | None:
+        """The snapshot to start from; without one, a fresh overlay is laid."""
+        overlay = self.instance.path(OVERLAY)
+        known = {tag: each.get("key") for tag, each in self.instance.read(SNAPSHOTS).items()}
+        wanted = {READY: self._ready_key(spec), BOOTED: spec.machine_key()}
+        for tag, key in wanted.items():
+            if known.get(tag) == key and overlay_is_sound(overlay):
+                return tag
+        self.instance.path(SNAPSHOTS).unlink(missing_ok=True)
+        create_overlay(overlay, Path(spec.base))
+        return None
+
+    def _start_vm(self, spec: VmSpec, lease: Lease, tag: str | None) -> None:
+        with self.progress.phase("QEMU started, debugger attached"):
+            start_supervisor(self.instance, spec, lease)
+        if tag:
+            with self.progress.phase(f"snapshot {tag!r} loaded"):
+                call(self.instance, "load", timeout=SNAPSHOT_DEADLINE, tag=tag)
+        else:
+            call(self.instance, "cont")
+
+    def _wait_for_guest(self, lab: RunningLab, spec: VmSpec, tag: str | None) -> None:
+        with self.progress.phase("guest answers (WinRM, SSH)" if tag else "guest boots (WinRM, SSH)"):
+            self._wait_answering(lab, BOOT_DEADLINE[spec.accelerator])
+        if tag is None:
+            with self.progress.phase("snapshot: booted"):
+                lab.sync(30)
+                self._save(BOOTED, spec.machine_key())
+            self._wait_answering(lab, BOOT_DEADLINE[spec.accelerator])
+
+    def _wait_answering(self, lab: RunningLab, deadline: float) -> None:
+        end = time.monotonic() + deadline
+        while True:
+            try:
+                lab.guest.wait_ready(1.0)
+            except LabError as error:
+                if not self.instance.is_supervised():
+                    call(self.instance, "status")  # Raises what the VM ended with.
+                if time.monotonic() > end:
+                    raise self._no_boot(lab, error, deadline) from None
+            else:
+                return
+
+    def _no_boot(self, lab: RunningLab, error: LabError, deadline: float) -> LabError:
+        console = lab.logs / CONSOLE_LOG
+        lines = console.read_text(errors="replace").strip().splitlines() if console.exists() else []
+        last = lines[-1][:200] if lines else "nothing"
+        return GuestLostError(
+            f"the guest did not come up within {deadline:.0f} s ({error}); its console last said: {last}",
+            f"read {console}; a damaged image is built again by: make image FORCE=1",
+        )
+
+    def _load_driver(self, lab: RunningLab) -> None:
+        with self.progress.phase("driver and programs pushed (SFTP)"):
+            lab.guest.push(TRAFFIC_PROGRAM, TRAFFIC)
+            for name, program in self.config.programs.items():
+                if program.is_file():
+                    lab.ensure_program(name)
+            for name, driver in self.config.drivers.items():
+                if driver.file.is_file():
+                    lab.ensure_driver(name)
+        with self.progress.phase(f"driver {self.config.default_driver} loaded"):
+            lab.mark(None, f"loading {self.config.default_driver}")
+            remote = lab.ensure_driver(self.config.default_driver)
+            result = lab.guest.services.reload(self.config.driver.service, remote)
+            if not result.ok:
+                raise InfrastructureError(
+                    f"the guest did not load {self.config.driver.file.name}: Win32 error {result.error}",
+                    f"see what the driver printed: {lab.logs / 'kd.log'}",
+                )
+            lab.sync(30)
+
+    def _save(self, tag: str, key: str) -> None:
+        call(self.instance, "save", timeout=SNAPSHOT_DEADLINE, tag=tag, key=key)
+
+    def _ready_key(self, spec: VmSpec) -> str:
+        """The ready snapshot also holds the pushed files and the loaded driver."""
+        files = [TRAFFIC_PROGRAM, *self.config.programs.values()]
+        files += [each.file for each in self.config.drivers.values()]
+        digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in files if each.is_file()]
+        parts = [spec.machine_key(), self.config.default_driver, self.config.driver.service, *digests]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,144 @@
+"""The `lab` command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from lab import bringup, doctor, summary
+from lab.config import Config, find_config, load_config
+from lab.errors import GuestLostError, LabError, UsageError
+from lab.kd.show import add_arguments as add_show_arguments
+from lab.kd.show import follow_log, show_log
+from lab.progress import Progress
+from lab.running import instance_of
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status. Errors are one line and one piece of advice, on stderr."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except LabError as error:
+        report(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+
+
+def report(error: LabError) -> None:
+    """Say what failed, of which cause class, and what to do."""
+    print(f"lab: {error.cause.value}: {error}", file=sys.stderr)
+    if error.advice:
+        print(f"     what to do: {error.advice}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description="Test a Windows kernel driver in a virtual machine.")
+    parser.add_argument("--config", type=Path, help="lab.yaml to use (default: the nearest one above here)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="bring the lab up: image, VM, debugger, driver, snapshot")
+    up.set_defaults(run=_up)
+
+    down = commands.add_parser("down", help="end the VM; its snapshots stay for the next start")
+    down.set_defaults(run=_down)
+
+    status = commands.add_parser("status", help="what is running")
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.set_defaults(run=_status)
+
+    check = commands.add_parser("doctor", help="check the host: tools, accelerator, disk, image")
+    check.set_defaults(run=_doctor)
+
+    image = commands.add_parser("image", help="build the guest image unless it is in the cache")
+    image.add_argument("--force", action="store_true", help="build it again even if it is")
+    image.set_defaults(run=_image)
+
+    kd = commands.add_parser("kd", help="the kernel debugger's log")
+    kd_commands = kd.add_subparsers(required=True, metavar="COMMAND")
+    follow = kd_commands.add_parser("follow", help="print the kd log as it grows, until Ctrl-C")
+    follow.set_defaults(run=_kd_follow)
+    show = kd_commands.add_parser("show", help="print a kd log")
+    show.set_defaults(run=_kd_show)
+    for each in (follow, show):
+        add_show_arguments(each)
+    return parser
+
+
+def _config(options: argparse.Namespace) -> Config:
+    return load_config(options.config or find_config(Path.cwd()))
+
+
+def _up(options: argparse.Namespace) -> int:
+    config = _config(options)
+    progress = Progress()
+    already = bringup.is_up(config)
+    lab = bringup.up(config, progress)
+    summary.print_up(lab, progress, already=already)
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    stopped = bringup.down(_config(options))
+    print("the lab is down; `make lab-up` starts it again from its snapshot" if stopped else "no lab is up")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    config = _config(options)
+    state = summary.collect_status(instance_of(config))
+    if options.json:
+        print(json.dumps(state, indent=1))
+    else:
+        summary.print_status(state)
+    return 0 if state["phase"] == "ready" else 1
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    return doctor.print_report(doctor.examine(_config(options)), Console(highlight=False))
+
+
+def _image(options: argparse.Namespace) -> int:
+    from vm_images.wine import ensure_image
+
+    print(ensure_image(Progress(), force=options.force))
+    return 0
+
+
+def _kd_follow(options: argparse.Namespace) -> int:
+    follow_log(_log_path(options), options)
+    return 0
+
+
+def _kd_show(options: argparse.Namespace) -> int:
+    show_log(_log_path(options), options)
+    return 0
+
+
+def _log_path(options: argparse.Namespace) -> Path:
+    """The log named on the command line (a file, or a directory with a kd.jsonl), or that of the newest VM start."""
+    if options.log is not None:
+        path: Path = options.log / "kd.jsonl" if options.log.is_dir() else options.log
+        if not path.is_file():
+            raise UsageError(f"no kd log at {path}", "name a kd.jsonl, or a directory that holds one")
+        return path
+    newest = instance_of(_config(options)).path("logs/current/kd.jsonl")
+    if not newest.is_file():
+        raise GuestLostError("there is no kd log yet: the lab has not been up", "start it: make lab-up")
+    return newest
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Inside the guest: commands over WinRM, files over SFTP, services."""

@@ -1,0 +1,55 @@
+"""A driver image on the host, checked before it is pushed: a wrong file is told here, not by a guest's error code."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pefile
+
+from lab.errors import UsageError
+
+MACHINE_AMD64 = 0x8664
+SUBSYSTEM_NATIVE = 1
+MACHINES = {0x14C: "32-bit x86", 0x1C0: "ARM", 0xAA64: "ARM64", 0x200: "Itanium"}
+
+
+@dataclass(frozen=True)
+class DriverFile:
+    """A loadable driver image: where it is and what it is."""
+
+    path: Path
+    sha256: str
+    timestamp: int
+    """TimeDateStamp of the PE header; identifies the build to a debugger together with `size_of_image`."""
+    size_of_image: int
+
+
+def inspect_driver(path: Path) -> DriverFile:
+    """Check that `path` is a 64-bit x86 kernel driver.
+
+    Raises UsageError that says what the file is instead.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"driver image {path} does not exist", "build it (make driver), or correct lab.yaml") from None
+    except OSError as error:
+        raise UsageError(f"driver image {path} cannot be read: {error.strerror}") from None
+    try:
+        pe = pefile.PE(data=data, fast_load=True)
+    except pefile.PEFormatError as error:
+        raise UsageError(f"{path} is no Windows executable: {error}", "name a .sys file in lab.yaml") from None
+    machine = pe.FILE_HEADER.Machine
+    if machine != MACHINE_AMD64:
+        name = MACHINES.get(machine, f"machine {machine:#06x}")
+        raise UsageError(f"{path} is built for {name}; the guest is 64-bit x86 (AMD64)", "build it for x64")
+    if pe.OPTIONAL_HEADER.Subsystem != SUBSYSTEM_NATIVE:
+        raise UsageError(
+            f"{path} is a program, not a driver (subsystem {pe.OPTIONAL_HEADER.Subsystem}, a driver has 1, NATIVE)",
+            "name a .sys file in lab.yaml",
+        )
+    return DriverFile(
+        path, hashlib.sha256(data).hexdigest(), pe.FILE_HEADER.TimeDateStamp, pe.OPTIONAL_HEADER.SizeOfImage
+    )

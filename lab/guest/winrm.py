@@ -1,0 +1,171 @@
+"""Commands in the guest over WinRM, with the lab's own deadlines around pywinrm's calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+from winrm.exceptions import (
+    InvalidCredentialsError,
+    WinRMError,
+    WinRMOperationTimeoutError,
+    WinRMTransportError,
+    WSManFaultError,
+)
+from winrm.protocol import Protocol
+
+from lab.errors import GuestLostError, HungError, InfrastructureError
+from lab.guest.remote import Remote
+
+POLL_SECONDS = 3
+"""How long one Receive may wait for output: a deadline is noticed at most this late."""
+READ_SECONDS = 8
+"""How long the guest may take for any one HTTP answer before it counts as lost. Exceeds POLL_SECONDS."""
+READY_PAUSE = 0.2
+MAX_LINE = 8 << 20
+
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a finished command left behind. `code` is the Windows exit code."""
+
+    stdout: str
+    stderr: str
+    code: int
+
+
+class WinRm:
+    """Runs commands in one WinRM shell, which is opened at the first use and kept: a shell costs two round trips."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+        self._protocol: Protocol | None = None
+        self._shell = ""
+
+    def run(self, argv: list[str], timeout: float) -> CommandResult:
+        """Run a command to its end. Raises HungError after `timeout` seconds (the command is ended), GuestLostError."""
+        lines: list[str] = []
+        errors: list[str] = []
+        code = self.stream(argv, lines.append, timeout, errors.append)
+        return CommandResult("\n".join(lines), "\n".join(errors), code)
+
+    def stream(self, argv: list[str], on_line: OnLine, timeout: float, on_error: OnLine | None = None) -> int:
+        """Run a command, handing on each line of its output as it comes; return the exit code.
+
+        Raises HungError when it has not ended after `timeout` seconds: it is then told to terminate.
+        Raises GuestLostError when the guest stops answering: the command is not repeated, it may have run.
+        """
+        deadline = time.monotonic() + timeout
+        protocol, shell = self._opened()
+        output, errors = Lines(on_line), Lines(on_error or _ignore)
+        try:
+            command = protocol.run_command(shell, argv[0], argv[1:], console_mode_stdin=False, skip_cmd_shell=True)
+            code = self._receive(command, output, errors, deadline)
+            protocol.cleanup_command(shell, command)
+        except (requests.RequestException, WinRMError, WinRMTransportError) as error:
+            raise self._translate(error) from None
+        if code is None:
+            raise HungError(f"{argv[0]} did not end within {timeout:.0f} s and was told to terminate")
+        output.finish()
+        errors.finish()
+        return code
+
+    def wait_ready(self, deadline: float) -> None:
+        """Open the shell as soon as the WinRM service answers; raise GuestLostError after `deadline` seconds."""
+        end = time.monotonic() + deadline
+        while True:
+            try:
+                self._opened()
+            except GuestLostError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(READY_PAUSE)
+            else:
+                return
+
+    def close(self) -> None:
+        """Forget the shell and the connection; the guest expires what it still holds."""
+        if self._protocol:
+            self._protocol.transport.close_session()
+        self._protocol, self._shell = None, ""
+
+    def _receive(self, command: str, output: Lines, errors: Lines, deadline: float) -> int | None:
+        """Pump output until the command is done; None when the deadline came first."""
+        assert self._protocol  # noqa: S101
+        while time.monotonic() < deadline:
+            try:
+                out, err, code, done = self._protocol.get_command_output_raw(self._shell, command)
+            except WinRMOperationTimeoutError:
+                continue
+            output.feed(out)
+            errors.feed(err)
+            if done:
+                return code & 0xFFFFFFFF
+        return None
+
+    def _opened(self) -> tuple[Protocol, str]:
+        if self._protocol is None:
+            remote = self._remote
+            self._protocol = Protocol(
+                endpoint=f"http://{remote.host}:{remote.winrm_port}/wsman",
+                transport="ntlm",
+                username=remote.credentials.user,
+                password=remote.credentials.password,
+                message_encryption="always",
+                operation_timeout_sec=POLL_SECONDS,
+                read_timeout_sec=READ_SECONDS,
+                proxy=None,
+            )
+        if not self._shell:
+            try:
+                self._shell = self._protocol.open_shell()
+            except (requests.RequestException, WinRMError, WinRMTransportError) as error:
+                raise self._translate(error) from None
+        return self._protocol, self._shell
+
+    def _translate(self, error: Exception) -> GuestLostError | InfrastructureError:
+        self.close()
+        if isinstance(error, InvalidCredentialsError):
+            return InfrastructureError(
+                "the guest refused the image's WinRM password",
+                "the image is not the running guest's: lab down; lab up",
+            )
+        if isinstance(error, requests.Timeout):
+            return GuestLostError(f"the guest did not answer over WinRM within {READ_SECONDS} s")
+        if isinstance(error, requests.RequestException):
+            return GuestLostError(f"the guest does not answer over WinRM ({type(error).__name__})")
+        if isinstance(error, WSManFaultError | WinRMTransportError):
+            return InfrastructureError(f"WinRM in the guest failed: {str(error)[:300]}")
+        return GuestLostError(f"the WinRM session broke: {str(error)[:300]}")
+
+
+class Lines:
+    """Cuts a byte stream into text lines; a line that never ends is cut at MAX_LINE bytes."""
+
+    def __init__(self, on_line: OnLine) -> None:
+        self._on_line = on_line
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        pieces = (self._rest + data).split(b"\n")
+        self._rest = pieces.pop()
+        for piece in pieces:
+            self._emit(piece)
+        if len(self._rest) > MAX_LINE:
+            self.finish()
+
+    def finish(self) -> None:
+        if self._rest:
+            self._emit(self._rest)
+        self._rest = b""
+
+    def _emit(self, line: bytes) -> None:
+        self._on_line(line.removesuffix(b"\r").decode("utf-8", errors="replace"))
+
+
+def _ignore(_line: str) -> None:
+    pass

@@ -1,0 +1,108 @@
+"""A guest image on disk: read-only base, boot files, manifest and credentials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InfrastructureError
+
+MANIFEST_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to log on to the guest. The password never appears in a log, a repr or an error."""
+
+    user: str
+    password: str = field(repr=False)
+    ssh_host_key: str
+    """One line as in known_hosts without the host: `ssh-ed25519 AAAA...`."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The virtual hardware that the image was made for."""
+
+    memory_mb: int
+    smp: int
+    cpu: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A complete image directory; see the manifest for what went into it."""
+
+    directory: Path
+    guest: str
+    digest: str
+    built_at: str
+    append: str
+    machine: Machine
+    capabilities: frozenset[str]
+    packages: dict[str, str]
+
+    @property
+    def base(self) -> Path:
+        return self.directory / "base.qcow2"
+
+    @property
+    def kernel(self) -> Path:
+        return self.directory / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        return self.directory / "initrd.img"
+
+    def credentials(self) -> Credentials:
+        """Read the image's credentials. Raises InfrastructureError when they are missing or damaged."""
+        data = _read_json(self.directory / "credentials.json")
+        try:
+            return Credentials(data["user"], data["password"], data["ssh_host_key"])
+        except KeyError as missing:
+            raise _damaged(self.directory, f"credentials.json lacks {missing}") from None
+
+
+def load_image(directory: Path) -> Image:
+    """Read the manifest of an image directory.
+
+    Raises InfrastructureError naming the directory when the manifest or one of the files is missing or damaged.
+    """
+    data = _read_json(directory / "manifest.json")
+    if data.get("format") != MANIFEST_FORMAT:
+        raise _damaged(directory, f"manifest format {data.get('format')!r}, this lab reads {MANIFEST_FORMAT}")
+    try:
+        image = Image(
+            directory=directory,
+            guest=data["guest"],
+            digest=data["recipe_digest"],
+            built_at=data["built_at"],
+            append=data["boot"]["append"],
+            machine=Machine(**data["machine"]),
+            capabilities=frozenset(data["capabilities"]),
+            packages=dict(data["packages"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise _damaged(directory, f"manifest.json: {error}") from None
+    for file in (image.base, image.kernel, image.initrd):
+        if not file.is_file():
+            raise _damaged(directory, f"{file.name} is missing")
+    return image
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _damaged(path.parent, f"{path.name}: {error}") from None
+    if not isinstance(data, dict):
+        raise _damaged(path.parent, f"{path.name} is no JSON object")
+    return data
+
+
+def _damaged(directory: Path, what: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"guest image {directory} is damaged: {what}", f"remove it (rm -rf {directory}); it is built again"
+    )

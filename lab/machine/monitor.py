@@ -1,0 +1,100 @@
+"""QMP, as the supervisor needs it: pause and resume, snapshots, quit; every call has a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from qemu.qmp import QMPClient, QMPError
+
+from lab.errors import GuestLostError, HungError, InfrastructureError
+from lab.machine.qemu import DISK_NODE
+
+CALL_DEADLINE = 20.0
+SNAPSHOT_DEADLINE = 120.0
+
+
+class Monitor:
+    """A QMP connection to one QEMU."""
+
+    def __init__(self) -> None:
+        self._client = QMPClient("lab")
+        self._jobs = 0
+
+    async def connect(self, path: str, deadline: float) -> None:
+        """Connect to QEMU's QMP socket, which appears shortly after QEMU has started."""
+        try:
+            async with asyncio.timeout(deadline):
+                while True:
+                    try:
+                        await self._client.connect(path)
+                    except QMPError:
+                        await asyncio.sleep(0.02)
+                    else:
+                        return
+        except TimeoutError:
+            raise HungError(f"QEMU did not open its QMP socket within {deadline:.0f} s") from None
+
+    async def execute(
+        self, command: str, arguments: Mapping[str, object] | None = None, deadline: float = CALL_DEADLINE
+    ) -> object:
+        """Run one QMP command. Raises InfrastructureError with QEMU's own words, GuestLostError, HungError."""
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._client.execute(command, arguments)
+        except TimeoutError:
+            raise HungError(f"QEMU did not answer {command} within {deadline:.0f} s") from None
+        except QMPError as error:
+            if self._client.runstate.name != "RUNNING":
+                raise GuestLostError(f"QEMU is gone ({command} could not be sent)") from None
+            raise InfrastructureError(f"QEMU refused {command}: {error}") from None
+
+    async def save_snapshot(self, tag: str) -> None:
+        """Replace the snapshot `tag` (memory, devices, disk) in the overlay. The VM should be paused."""
+        if await self._has_snapshot(tag):
+            await self._job("snapshot-delete", tag)
+        await self._job("snapshot-save", tag)
+
+    async def load_snapshot(self, tag: str) -> None:
+        """Put the paused VM back to the snapshot `tag`. Raises InfrastructureError when QEMU cannot."""
+        await self._job("snapshot-load", tag)
+
+    async def _has_snapshot(self, tag: str) -> bool:
+        nodes = await self.execute("query-named-block-nodes")
+        assert isinstance(nodes, list)  # noqa: S101
+        disk = next(node for node in nodes if node.get("node-name") == DISK_NODE)
+        return any(each["name"] == tag for each in disk["image"].get("snapshots", []))
+
+    async def _job(self, command: str, tag: str) -> None:
+        self._jobs += 1
+        job = f"{command}-{self._jobs}"
+        arguments: dict[str, object] = {"job-id": job, "tag": tag, "devices": [DISK_NODE]}
+        if command != "snapshot-delete":
+            arguments["vmstate"] = DISK_NODE
+        await self.execute(command, arguments)
+        try:
+            async with asyncio.timeout(SNAPSHOT_DEADLINE):
+                error = await self._concluded(job)
+        except TimeoutError:
+            raise HungError(f"QEMU's {command} did not end within {SNAPSHOT_DEADLINE:.0f} s") from None
+        await self.execute("job-dismiss", {"id": job})
+        if error:
+            raise InfrastructureError(f"{command} {tag!r} failed: {error}", "start over: lab down; lab up")
+
+    async def _concluded(self, job: str) -> str:
+        """Wait for a job's end; a failed one also ends "concluded", with an error text."""
+        while True:
+            jobs = await self.execute("query-jobs")
+            assert isinstance(jobs, list)  # noqa: S101
+            mine = next(each for each in jobs if each["id"] == job)
+            if mine["status"] == "concluded":
+                return str(mine.get("error", ""))
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        """Drop the connection; never raises."""
+        try:
+            async with asyncio.timeout(2):
+                await self._client.disconnect()
+        except (TimeoutError, QMPError, OSError):
+            pass

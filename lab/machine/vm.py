@@ -1,0 +1,156 @@
+"""One running QEMU with its QMP connection and KD link. Lives in the supervisor's process and directory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InfrastructureError, LabError
+from lab.kd.client import KdClient
+from lab.kd.link import LinkState
+from lab.kd.log import KdLog
+from lab.kd.transport import UnixTransport
+from lab.machine.instance import QEMU_LOG
+from lab.machine.monitor import Monitor
+from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, QMP_SOCKET, VmSpec, command_line
+
+START_DEADLINE = 20.0
+QUIT_DEADLINE = 5.0
+PR_SET_PDEATHSIG = 1
+
+
+class VirtualMachine:
+    """Starts QEMU stopped, attaches QMP and KD, and only then lets the guest run."""
+
+    def __init__(self, spec: VmSpec) -> None:
+        self._spec = spec
+        self._logs = Path(spec.log_directory)
+        self._process: asyncio.subprocess.Process | None = None
+        self._monitor = Monitor()
+        self._kd: KdClient | None = None
+        self._kd_log: KdLog | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start QEMU with the guest stopped and the debugger attached: the first packet must find us listening.
+
+        Raises InfrastructureError with QEMU's own words when it does not start.
+        """
+        for name in (QMP_SOCKET, KD_SOCKET):
+            Path(name).unlink(missing_ok=True)
+        for name in (KD_RAW, CONSOLE_LOG):
+            _link_into(self._logs, name)
+        log = (self._logs / QEMU_LOG).open("ab")
+        with log:
+            self._process = await asyncio.create_subprocess_exec(
+                *command_line(self._spec),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+            )
+        connecting = asyncio.create_task(self._monitor.connect(QMP_SOCKET, START_DEADLINE))
+        exiting = asyncio.create_task(self._process.wait())
+        await asyncio.wait([connecting, exiting], return_when=asyncio.FIRST_COMPLETED)
+        exiting.cancel()
+        if self._process.returncode is not None:
+            connecting.cancel()
+            raise InfrastructureError(f"QEMU did not start: {self.last_words()}", _advice(self.last_words()))
+        await connecting
+        self._kd_log = KdLog(self._logs)
+        self._kd = KdClient(UnixTransport(Path(KD_SOCKET)), self._kd_log)
+        self._kd.start()
+
+    async def cont(self) -> None:
+        await self._monitor.execute("cont")
+
+    async def wait(self) -> None:
+        """Return when QEMU has ended."""
+        if self._process:
+            await self._process.wait()
+
+    async def save(self, tag: str) -> dict[str, Any]:
+        """Take a snapshot of the running guest; return the KD link state that belongs to it."""
+        assert self._kd  # noqa: S101
+        await self._monitor.execute("stop")
+        try:
+            link = await asyncio.to_thread(self._kd.freeze)
+            await self._monitor.save_snapshot(tag)
+        finally:
+            await self.cont()
+        return link.to_json()
+
+    async def load(self, tag: str, link: dict[str, Any]) -> None:
+        """Put the guest back to a snapshot and let it run. The KD link goes back in time with it."""
+        assert self._kd  # noqa: S101
+        await self._monitor.execute("stop")
+        await self._monitor.load_snapshot(tag)
+        await asyncio.to_thread(self._kd.thaw, LinkState.from_json(link))
+        await self.cont()
+
+    def mark(self, text: str, scenario: str | None) -> int:
+        """Write a marker into the kd log; following entries belong to `scenario`."""
+        assert self._kd_log  # noqa: S101
+        return self._kd_log.marker(text, scenario=scenario)
+
+    def sync(self, timeout: float) -> None:
+        """Return when everything that the guest printed before is in the kd log."""
+        assert self._kd  # noqa: S101
+        self._kd.sync(timeout)
+
+    def kd_state(self) -> str:
+        return self._kd.state if self._kd else "not attached"
+
+    def last_words(self) -> str:
+        """How QEMU ended, in one line, with what it said last."""
+        status = self._process.returncode if self._process else None
+        how = "has not ended" if status is None else f"ended with status {status}"
+        if status is not None and status < 0:
+            how = f"was killed by {signal.Signals(-status).name}"
+        lines = (self._logs / QEMU_LOG).read_text(errors="replace").strip().splitlines()
+        return f"QEMU {how}" + (f": {lines[-1][:300]}" if lines else "")
+
+    async def close(self) -> None:
+        """End the KD link and QEMU, whatever state they are in."""
+        if self._kd:
+            await asyncio.to_thread(self._kd.close)
+        if self._kd_log:
+            self._kd_log.close()
+        if self._process and self._process.returncode is None:
+            with contextlib.suppress(LabError):
+                await self._monitor.execute("quit", deadline=QUIT_DEADLINE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIT_DEADLINE):
+                    await self._process.wait()
+        await self._monitor.close()
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+def _die_with_parent() -> None:
+    """In the child before exec: get SIGKILL when the supervisor dies, and end at once if it already has."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _link_into(logs: Path, name: str) -> None:
+    """QEMU writes `name` in its own directory: make that the file of this start's logs."""
+    Path(name).unlink(missing_ok=True)
+    Path(name).symlink_to(logs / name)
+
+
+def _advice(words: str) -> str:
+    if "host forwarding" in words:
+        return "another program took the port in the meantime: start again"
+    return "see qemu.log beside the kd log"

@@ -1,0 +1,125 @@
+"""A lab that is up: its guest, its kd log, its snapshots. What scenarios work with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from lab.config import Config
+from lab.errors import UsageError
+from lab.guest.driver_file import inspect_driver
+from lab.guest.guest import Guest
+from lab.guest.remote import Remote
+from lab.kd.log import read_log
+from lab.machine.control import call
+from lab.machine.image import Image
+from lab.machine.instance import Instance
+
+READY = "ready"
+"""Snapshot: driver loaded, nothing run yet."""
+BOOTED = "booted"
+"""Snapshot: guest up, no driver yet."""
+SNAPSHOT_DEADLINE = 180.0
+RESTORED_DEADLINE = 60.0
+TRAFFIC_PROGRAM = Path(__file__).resolve().parents[1] / "driver" / "build" / "traffic.exe"
+BIN = r"C:\lab\bin"
+DRIVERS = r"C:\lab\drivers"
+
+
+def instance_of(config: Config) -> Instance:
+    """The VM directory of this lab."""
+    return Instance(config.root / ".lab" / "vm")
+
+
+class RunningLab:
+    """Handle on a running lab; made by `lab.bringup`."""
+
+    def __init__(self, config: Config, image: Image, status: dict[str, Any], how: str) -> None:
+        self.config = config
+        self.image = image
+        self.instance = instance_of(config)
+        self.status = status
+        self.how = how
+        """How it came up, in words."""
+        self.guest = Guest(Remote(status["ports"]["ssh"], status["ports"]["winrm"], image.credentials()))
+        self.logs = Path(status["logs"])
+        self._marked = 0
+
+    @property
+    def kd_log(self) -> Path:
+        """The kd log as JSON lines."""
+        return self.logs / "kd.jsonl"
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What this guest can do; scenarios name what they require."""
+        return self.image.capabilities
+
+    def mark(self, scenario: str | None, text: str) -> int:
+        """Write a marker into the kd log: entries from here on belong to `scenario`. Returns its sequence number."""
+        self._marked = int(call(self.instance, "mark", text=text, scenario=scenario)["seq"])
+        return self._marked
+
+    def sync(self, timeout: float) -> None:
+        """Return when everything that the guest has printed is in the kd log. Raises HungError, GuestLostError."""
+        call(self.instance, "sync", timeout=timeout + 5, within=timeout)
+
+    def ensure_driver(self, name: str) -> str:
+        """Push the driver image `name` of lab.yaml if it changed; return its path in the guest.
+
+        Raises UsageError when lab.yaml has no such driver, or its file is missing or no driver for this guest.
+        """
+        if name not in self.config.drivers:
+            known = ", ".join(self.config.drivers)
+            raise UsageError(f"no driver {name!r} in {self.config.path}", f"it has: {known}")
+        file = inspect_driver(self.config.drivers[name].file).path
+        remote = rf"{DRIVERS}\{file.name}"
+        self.guest.push(file, remote)
+        return remote
+
+    def ensure_program(self, name: str) -> str:
+        """Push the program `name` of lab.yaml if it changed; return its path in the guest."""
+        if name not in self.config.programs:
+            known = ", ".join(self.config.programs) or "none"
+            raise UsageError(f"no program {name!r} in {self.config.path}", f"it has: {known}")
+        remote = rf"{BIN}\{name}"
+        self.guest.push(self.config.programs[name], remote)
+        return remote
+
+    def restore(self) -> None:
+        """Put the guest back to the ready snapshot and wait until it answers."""
+        call(self.instance, "load", timeout=SNAPSHOT_DEADLINE, tag=READY)
+        self.guest.forget()
+        self.guest.wait_ready(RESTORED_DEADLINE)
+
+    def recover(self, reason: str) -> None:
+        """Make the lab usable again after a crash or a hang."""
+        self.mark(None, f"recovering: {reason}")
+        self.restore()
+
+    def crash_seen(self) -> str | None:
+        """What the debugger said of a crash since the last marker, or None."""
+        for entry in read_log(self.kd_log, since_seq=self._marked):
+            if entry.kind == "bugcheck":
+                return entry.text
+        return None
+
+    def attestation(self) -> dict[str, Any]:
+        """Where a result comes from: driver, image, accelerator, debugger state, versions."""
+        drivers = {
+            name: hashlib.sha256(each.file.read_bytes()).hexdigest()
+            for name, each in self.config.drivers.items()
+            if each.file.is_file()
+        }
+        now = call(self.instance, "status")
+        return {
+            "drivers": drivers,
+            "guest": self.image.guest,
+            "image": self.image.digest,
+            "image_built": self.image.built_at,
+            "packages": self.image.packages,
+            "accelerator": self.status["accelerator"],
+            "kd": now["kd"],
+            "supervisor": now["pid"],
+        }

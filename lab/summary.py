@@ -1,0 +1,81 @@
+"""What `lab up` and `lab status` tell at their end."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lab.errors import LabError
+from lab.machine.control import call
+from lab.machine.instance import STATE, Instance
+from lab.progress import Progress
+from lab.running import RunningLab
+
+
+def print_up(lab: RunningLab, progress: Progress, *, already: bool) -> None:
+    """The short summary of a lab that is up: what runs, where things are, what to type next."""
+    status = lab.status
+    driver = lab.config.driver
+    digest = hashlib.sha256(driver.file.read_bytes()).hexdigest()[:16]
+    took = "was already up; nothing changed" if already else f"up in {progress.elapsed:.1f} s ({lab.how})"
+    rows = [
+        ("lab", took),
+        ("guest", f"{lab.image.guest}, image {lab.image.digest[:16]} of {lab.image.built_at}"),
+        ("accelerator", f"{status['accelerator']} ({status['accelerator_reason']})"),
+        ("ports", f"SSH 127.0.0.1:{status['ports']['ssh']}, WinRM 127.0.0.1:{status['ports']['winrm']}"),
+        ("driver", f"{driver.file} (service {driver.service}, sha256 {digest})"),
+        ("kd log", f"{lab.logs / 'kd.log'} (also kd.jsonl)"),
+        ("next", "make scenarios | pytest scenarios -k NAME | lab kd follow | make lab-down"),
+    ]
+    _print_rows(progress.console, rows)
+
+
+def collect_status(instance: Instance) -> dict[str, Any]:
+    """State of the VM, whether or not one runs; `phase` is stopped, starting, running, ready or failed."""
+    if not instance.is_supervised():
+        state = instance.read(STATE)
+        phase = state.get("phase", "stopped")
+        # A supervisor that was killed left its last phase behind.
+        result: dict[str, Any] = {"phase": phase if phase in ("stopped", "failed") else "stopped"}
+        if "error" in state:
+            result["error"] = state["error"]
+        if "logs" in state:
+            result["logs"] = state["logs"]
+        return result
+    try:
+        return call(instance, "status")
+    except LabError as error:
+        return {"phase": "starting", "note": str(error)}
+
+
+def print_status(state: dict[str, Any]) -> None:
+    """The status as a small table."""
+    console = Console(highlight=False)
+    rows = [("lab", str(state["phase"]))]
+    if "ports" in state:
+        ports = state["ports"]
+        rows += [
+            ("accelerator", f"{state['accelerator']} ({state['accelerator_reason']})"),
+            ("ports", f"SSH 127.0.0.1:{ports['ssh']}, WinRM 127.0.0.1:{ports['winrm']}"),
+            ("debugger", str(state["kd"])),
+            ("snapshots", ", ".join(state["snapshots"]) or "none"),
+            ("processes", f"supervisor {state['pid']}, QEMU {state['qemu_pid']}"),
+        ]
+    if "error" in state:
+        rows.append(("ended", f"{state['error']['cause']}: {state['error']['what']}"))
+    if "logs" in state:
+        rows.append(("logs", str(state["logs"])))
+    _print_rows(console, rows)
+
+
+def _print_rows(console: Console, rows: list[tuple[str, str]]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(f"  {name}", text)
+    console.print()
+    console.print(table)
