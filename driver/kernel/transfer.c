@@ -1,0 +1,126 @@
+#include "transfer.h"
+
+#ifndef MdlMappingNoExecute
+#define MdlMappingNoExecute 0x40000000
+#endif
+
+_Use_decl_annotations_
+ULONG
+Transfer_DeviceFlags(VOID)
+{
+    PAGED_CODE();
+
+#if defined(EXAMPLE_IO_DIRECT)
+    return DO_DIRECT_IO;
+#elif defined(EXAMPLE_IO_BUFFERED)
+    return DO_BUFFERED_IO;
+#else
+    return 0;
+#endif
+}
+
+#if defined(EXAMPLE_IO_DIRECT)
+
+EXAMPLE_PAGED static NTSTATUS
+Transfer_Locate(_Inout_ PEXAMPLE_TRANSFER Transfer, _In_ PIRP Irp, _In_ BOOLEAN IsRead)
+{
+    UNREFERENCED_PARAMETER(IsRead);
+    PAGED_CODE();
+
+    if (Irp->MdlAddress == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Transfer->Base = MmGetSystemAddressForMdlSafe(Irp->MdlAddress, NormalPagePriority | MdlMappingNoExecute);
+    return Transfer->Base != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+#elif defined(EXAMPLE_IO_BUFFERED)
+
+EXAMPLE_PAGED static NTSTATUS
+Transfer_Locate(_Inout_ PEXAMPLE_TRANSFER Transfer, _In_ PIRP Irp, _In_ BOOLEAN IsRead)
+{
+    UNREFERENCED_PARAMETER(IsRead);
+    PAGED_CODE();
+
+    Transfer->Base = Irp->AssociatedIrp.SystemBuffer;
+    return Transfer->Base != NULL ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+#else
+
+EXAMPLE_PAGED static NTSTATUS
+Transfer_Locate(_Inout_ PEXAMPLE_TRANSFER Transfer, _In_ PIRP Irp, _In_ BOOLEAN IsRead)
+{
+    PAGED_CODE();
+
+    Transfer->Base = Irp->UserBuffer;
+    /* Another driver may send the request with an address of its own; then there is nothing to distrust. */
+    if (Irp->RequestorMode == KernelMode) {
+        return STATUS_SUCCESS;
+    }
+    __try {
+        if (IsRead) {
+            ProbeForWrite(Transfer->Base, Transfer->Length, sizeof(UCHAR));
+        } else {
+            ProbeForRead(Transfer->Base, Transfer->Length, sizeof(UCHAR));
+        }
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return GetExceptionCode();
+    }
+    return STATUS_SUCCESS;
+}
+
+#endif
+
+_Use_decl_annotations_
+NTSTATUS
+Transfer_Begin(PEXAMPLE_TRANSFER Transfer, PIRP Irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(Irp);
+    BOOLEAN isRead = stack->MajorFunction == IRP_MJ_READ;
+
+    PAGED_CODE();
+
+    Transfer->Base = NULL;
+    Transfer->Length = isRead ? stack->Parameters.Read.Length : stack->Parameters.Write.Length;
+    /* With no bytes to move there may be no buffer: no MDL, no system buffer, any address. */
+    return Transfer->Length == 0 ? STATUS_SUCCESS : Transfer_Locate(Transfer, Irp, isRead);
+}
+
+/*
+ * In the neither build the address can become invalid at any moment, another thread of the caller may unmap it:
+ * probing once is not enough, every touch is guarded.
+ */
+EXAMPLE_PAGED static NTSTATUS
+Transfer_Copy(_Out_writes_bytes_(Length) PUCHAR Destination, _In_reads_bytes_(Length) const UCHAR *Source,
+              _In_ ULONG Length)
+{
+    PAGED_CODE();
+
+#if defined(EXAMPLE_IO_NEITHER)
+    __try {
+        RtlCopyMemory(Destination, Source, Length);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return GetExceptionCode();
+    }
+#else
+    RtlCopyMemory(Destination, Source, Length);
+#endif
+    return STATUS_SUCCESS;
+}
+
+_Use_decl_annotations_
+NTSTATUS
+Transfer_CopyFrom(const EXAMPLE_TRANSFER *Transfer, ULONG Offset, PUCHAR Destination, ULONG Length)
+{
+    PAGED_CODE();
+    return Length == 0 ? STATUS_SUCCESS : Transfer_Copy(Destination, Transfer->Base + Offset, Length);
+}
+
+_Use_decl_annotations_
+NTSTATUS
+Transfer_CopyTo(const EXAMPLE_TRANSFER *Transfer, ULONG Offset, const UCHAR *Source, ULONG Length)
+{
+    PAGED_CODE();
+    return Length == 0 ? STATUS_SUCCESS : Transfer_Copy(Transfer->Base + Offset, Source, Length);
+}
