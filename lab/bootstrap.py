@@ -117,10 +117,17 @@ def make_environment() -> None:
     start = time.monotonic()
     print("  virtual environment: installing", flush=True)
     STAMP.unlink(missing_ok=True)
-    logged([sys.executable, "-m", "venv", *(["--clear"] if VENV.exists() else []), str(VENV)])
+    if not environment_works():
+        logged([sys.executable, "-m", "venv", *(["--clear"] if VENV.exists() else []), str(VENV)])
     logged([str(VENV / "bin" / "pip"), "install", "-q", "-e", f"{ROOT}[dev]"])
     STAMP.write_text(wanted)
     print(f"  virtual environment                {time.monotonic() - start:7.1f} s", flush=True)
+
+
+def environment_works() -> bool:
+    """Whether .venv has a pip that starts: a moved or half-made one is made again."""
+    pip = VENV / "bin" / "pip"
+    return pip.exists() and subprocess.run([pip, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def logged(command: list[str]) -> None:
