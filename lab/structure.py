@@ -39,13 +39,18 @@ def _validator(package: str, name: str) -> Draft202012Validator:
     return Draft202012Validator(load_schema(package, name))
 
 
-def check_structure(document: Document, package: str, name: str, data: Any = None) -> list[Problem]:
-    """Problems of `data` (default: the whole document) against the schema `name` in `package`."""
-    value = document.data if data is None else data
-    problems: list[Problem] = []
-    for error in _validator(package, name).iter_errors(value):
-        problems.extend(_problems(document, error))
-    return problems
+def check_structure(document: Document, package: str, name: str) -> list[Problem]:
+    """Problems of the document against the schema `name` in `package`."""
+    return [problem for _, problem in structure_problems(document, package, name, document.data)]
+
+
+def structure_problems(document: Document, package: str, name: str, data: Any) -> Iterator[tuple[Location, Problem]]:
+    """Where `data`, which stands for the document's, breaks the schema, and how."""
+    for error in _validator(package, name).iter_errors(data):
+        where: Location = tuple(error.absolute_path)
+        for extra, what, right in _tell(error):
+            place = (*where, *extra)
+            yield place, document.problem(place, what, right)
 
 
 @dataclass(frozen=True)
@@ -66,16 +71,13 @@ class _Fault:
 Telling = Iterator[tuple[Location, str, str]]
 
 
-def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
-    where: Location = tuple(error.absolute_path)
+def _tell(error: ValidationError) -> Telling:
     schema = error.schema if isinstance(error.schema, dict) else {}
     fault = _Fault(schema, error.validator_value, error.instance, error.message)
     if "propertyNames" in error.absolute_schema_path:
-        yield document.problem((*where, str(error.instance)), "is not a name", fault.hint)
+        yield (str(error.instance),), "is not a name", fault.hint
         return
-    tell = _TELLERS.get(str(error.validator), _tell_other)
-    for extra, what, right in tell(fault):
-        yield document.problem((*where, *extra), what, right)
+    yield from _TELLERS.get(str(error.validator), _tell_other)(fault)
 
 
 def _tell_type(fault: _Fault) -> Telling:
@@ -85,11 +87,12 @@ def _tell_type(fault: _Fault) -> Telling:
     value = fault.instance
     if "boolean" in names and value in ("yes", "no", "on", "off", "y", "n"):
         right = f"write {'true' if value in ('yes', 'on', 'y') else 'false'}"
-    elif "string" in names and isinstance(value, int | float):
-        right = f"put it in quotes if text is meant, '{shown(value)}'; {right}"
+    elif "string" in names and isinstance(value, int | float) and not fault.hint:
+        right = f"text in quotes, '{shown(value)}'"
     elif value is None and not fault.hint:
         right = f"{right} after the colon"
-    yield (), f"is {shown(value)}, not {' or '.join(_NAMES[name] for name in names)}", right
+    kinds = " or ".join(_NAMES[name] for name in names)
+    yield (), f"cannot be {shown(value)}" if fault.hint else f"is {shown(value)}, not {kinds}", right
 
 
 def _tell_extra(fault: _Fault) -> Telling:

@@ -1,0 +1,187 @@
+"""What a checked scenario consists of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from lab.config import DriverSpec, IoctlSpec
+from lab.traffic.data import Data
+
+
+class Isolation(Enum):
+    """How a scenario is kept from the traces of the one before it."""
+
+    RELOAD = "reload"
+    """The driver is loaded anew."""
+    SNAPSHOT = "snapshot"
+    """The guest is put back to the ready snapshot, and the driver is loaded anew."""
+    NONE = "none"
+    """Whatever is loaded stays."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number, or bounds for one; None = no bound."""
+
+    low: int | None
+    high: int | None
+
+    def holds(self, value: int) -> bool:
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return str(self.low)
+        if self.high is None:
+            return f"at least {self.low}"
+        if self.low is None:
+            return f"at most {self.high}"
+        return f"{self.low} to {self.high}"
+
+
+SUCCESS = frozenset({0})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one operation has to give; None = anything."""
+
+    errors: frozenset[int] | None = SUCCESS
+    moved: Amount | None = None
+    data: bytes | None = None
+    output: Mapping[str, Amount] = field(default_factory=dict)
+    state: str | None = None
+    code: int | None = None
+
+
+@dataclass(frozen=True)
+class GuestFile:
+    """A file that the lab pushes into the guest; its path there is known when the scenario runs."""
+
+    kind: str
+    """`driver` or `program`."""
+    name: str
+    """As in lab.yaml."""
+
+
+Argument = str | GuestFile
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation, expanded from `repeat` and from groups of actors."""
+
+    id: str
+    line: int
+    actor: str
+    """`-` for the conductor."""
+    op: str
+    args: tuple[Argument, ...]
+    timeout_ms: int
+    expected: Expected
+    text: str
+    """The operation in words, for messages."""
+    handle: str = ""
+    path: str = ""
+    """What the handle was opened with."""
+    data: Data | None = None
+    """What is written or passed in."""
+    asked: int | None = None
+    """Bytes asked for."""
+    ioctl: IoctlSpec | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Steps that run side by side, in order for each actor."""
+
+    id: str
+    line: int
+    timeout_ms: int
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One process of a scenario."""
+
+    name: str
+    program: GuestFile | None = None
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A text, or a regular expression, to look for in the kd log."""
+
+    text: str
+    regex: re.Pattern[str] | None = None
+
+    def __str__(self) -> str:
+        return f"/{self.text}/" if self.regex else repr(self.text)
+
+    def find(self, text: str, start: int = 0) -> tuple[int, int] | None:
+        """Where the first match at or after `start` begins and ends."""
+        if self.regex is None:
+            at = text.find(self.text, start)
+            return None if at < 0 else (at, at + len(self.text))
+        match = self.regex.search(text, start)
+        return None if match is None else match.span()
+
+    def count(self, text: str) -> int:
+        """Matches that do not overlap."""
+        if self.regex is None:
+            return text.count(self.text)
+        return sum(1 for _ in self.regex.finditer(text))
+
+
+@dataclass(frozen=True)
+class LogExpectation:
+    """What the scenario's part of the kd log has to show."""
+
+    contains: tuple[Pattern, ...] = ()
+    absent: tuple[Pattern, ...] = ()
+    count: tuple[tuple[Pattern, Amount], ...] = ()
+    order: tuple[Pattern, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One test: a scenario file at one point of its matrix, checked, with everything it will do."""
+
+    path: Path
+    name: str
+    point: Mapping[str, str | int]
+    description: str
+    driver: DriverSpec
+    requires: frozenset[str]
+    isolation: Isolation
+    timeout: float
+    """Seconds."""
+    actors: tuple[Actor, ...]
+    plan: tuple[Step | Block, ...]
+    log: LogExpectation
+    conserved: tuple[str, ...]
+    """Device paths whose bytes all have to be accounted for."""
+
+    @property
+    def id(self) -> str:
+        """`shared-name[example-direct]`; without a matrix just `shared-name`."""
+        point = "-".join(str(value) for value in self.point.values())
+        return f"{self.name}[{point}]" if self.point else self.name
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return flat(self.plan)
+
+
+def flat(plan: tuple[Step | Block, ...]) -> tuple[Step, ...]:
+    """All operations of a plan, those in blocks too."""
+    steps: list[Step] = []
+    for item in plan:
+        steps.extend(item.steps if isinstance(item, Block) else (item,))
+    return tuple(steps)

@@ -1,0 +1,253 @@
+"""One operation of an actor: from its YAML to a step of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.config import Config, IoctlSpec
+from lab.document import Location, printable, shown, suggestion
+from lab.scenario.cast import Cast
+from lab.scenario.model import Expected, Step
+from lab.scenario.values import Report, data, expected, milliseconds, room
+from lab.traffic.data import Bytes, Data, Pointer
+from lab.traffic.script import bytes_token
+
+HANDLE = "h"
+"""The handle of actors that need but one."""
+
+OPTIONS = {
+    "open": ("as", "access"),
+    "write": ("handle",),
+    "read": ("handle",),
+    "ioctl": ("handle", "input", "data", "output"),
+    "close": (),
+    "sleep": (),
+    "barrier": (),
+    "exit": (),
+    "crash": (),
+    "type": ("await",),
+    "repeat": (),
+}
+"""Operations, and what may stand beside each of them besides `expect` and `timeout`."""
+
+_ENTER = b"\r\n"
+_ACCESS = {"r": "r", "w": "w", "rw": "rw", "none": "0"}
+
+
+@dataclass(frozen=True)
+class Doing:
+    """One operation as it stands in the file, and who does it."""
+
+    value: dict[str, Any]
+    where: Location
+    id: str
+    actor: str
+    line: int
+    timeout_ms: int
+    number: int
+    """Running number of the operation in the plan."""
+
+    def at(self, name: str) -> Location:
+        return (*self.where, name)
+
+
+def operation_kind(value: dict[str, Any], where: Location, report: Report) -> str | None:
+    """Which operation a mapping means, once it means exactly one and has nothing beside it that does not fit."""
+    kinds = [key for key in value if key in OPTIONS]
+    if len(kinds) != 1:
+        what = "says no operation" if not kinds else f"says {len(kinds)} operations, {' and '.join(kinds)}"
+        right = "one of " + ", ".join(OPTIONS) if not kinds else "one to a mapping; several as a list"
+        report.add(where, what, right)
+        return None
+    kind = kinds[0]
+    allowed = (*OPTIONS[kind], "expect", "timeout") if kind != "repeat" else ()
+    for key in value:
+        if key != kind and key not in allowed:
+            owners = [name for name, options in OPTIONS.items() if key in options]
+            right = f"it goes with {' and '.join(owners)}" if owners else "inside the repeated operations"
+            report.add((*where, key), f"does not go with {kind}", right)
+    return kind
+
+
+class Operations:
+    """Makes steps of operations; one method for each kind."""
+
+    def __init__(self, config: Config, cast: Cast, report: Report) -> None:
+        self._config = config
+        self._cast = cast
+        self._report = report
+        self._makers: dict[str, Callable[[Doing], Step]] = {
+            "open": self._open,
+            "write": self._write,
+            "read": self._read,
+            "ioctl": self._ioctl,
+            "close": self._close,
+            "sleep": self._sleep,
+            "barrier": self._barrier,
+            "exit": self._exit,
+            "crash": self._crash,
+            "type": self._type,
+        }
+
+    def make(self, kind: str, doing: Doing) -> Step:
+        self._cast.check_alive(doing.actor, doing.where)
+        if self._cast.is_program(doing.actor) != (kind == "type"):
+            what = f"{shown(doing.actor)} is {'a program' if kind != 'type' else 'no program'}, it cannot {kind}"
+            right = "`type:`" if kind != "type" else "`program:` among the actor's settings"
+            self._report.follow(doing.at(kind), what, right)
+        return self._makers[kind](doing)
+
+    def _step(self, doing: Doing, kind: str, args: tuple[str, ...], words: str, **more: Any) -> Step:
+        wanted = expected(doing.value.get("expect"), doing.at("expect"), self._report, kind, more.get("ioctl"))
+        return Step(
+            id=doing.id,
+            line=doing.line,
+            actor=doing.actor,
+            op=kind,
+            args=args,
+            timeout_ms=doing.timeout_ms,
+            expected=wanted,
+            text=f"{doing.actor}: {words}",
+            **more,
+        )
+
+    def _handle(self, doing: Doing, kind: str) -> tuple[str, str]:
+        handle = doing.value.get("handle", HANDLE)
+        where = doing.at("handle" if "handle" in doing.value else kind)
+        return handle, self._cast.path(doing.actor, handle, where)
+
+    def _open(self, doing: Doing) -> Step:
+        target = doing.value["open"]
+        if isinstance(target, dict):
+            path = target["path"]
+        else:
+            if target and target.startswith("\\"):
+                right = f"'{target.lstrip(chr(92))}', or {{path: ...}} for a whole path"
+                self._report.add(doing.at("open"), f"{shown(target)} starts with a backslash", right)
+            path = f"{self._config.device}\\{target}" if target else self._config.device
+        if "\0" in path:
+            self._report.add(doing.at("open"), "holds a NUL", "a name without it")
+        handle = doing.value.get("as", HANDLE)
+        access = doing.value.get("access", "rw")
+        step = self._step(
+            doing, "open", (handle, path, _ACCESS[access]), f"open {printable(path)}", handle=handle, path=path
+        )
+        where = doing.at("as" if "as" in doing.value else "open")
+        self._cast.open(doing.actor, handle, path, where, certain=_certain(step.expected))
+        return step
+
+    def _write(self, doing: Doing) -> Step:
+        handle, path = self._handle(doing, "write")
+        content = data(doing.value["write"], doing.at("write"), self._report, doing.number % 256)
+        words = f"write {_in_words(content)}"
+        args = (handle, content.token)
+        return self._step(doing, "write", args, words, handle=handle, path=path, data=content, asked=len(content))
+
+    def _read(self, doing: Doing) -> Step:
+        handle, path = self._handle(doing, "read")
+        token, length = room(doing.value["read"])
+        words = f"read {length} bytes" + (f" ({token})" if ":" in token else "")
+        return self._step(doing, "read", (handle, token), words, handle=handle, path=path, asked=length)
+
+    def _ioctl(self, doing: Doing) -> Step:
+        handle, path = self._handle(doing, "ioctl")
+        spec = self._ioctl_spec(doing)
+        code = spec.code if spec else doing.value["ioctl"] if isinstance(doing.value["ioctl"], int) else 0
+        content = self._input(doing, spec)
+        default = spec.output_size if spec else 0
+        token, length = room(doing.value["output"]) if "output" in doing.value else (str(default), default)
+        words = f"ioctl {spec.name if spec else f'{code:#08x}'}"
+        args = (handle, f"{code:#08x}", content.token, token)
+        return self._step(doing, "ioctl", args, words, handle=handle, path=path, data=content, asked=length, ioctl=spec)
+
+    def _ioctl_spec(self, doing: Doing) -> IoctlSpec | None:
+        name = doing.value["ioctl"]
+        if isinstance(name, int):
+            return None
+        if name not in self._config.ioctls:
+            right = suggestion(name, self._config.ioctls) if self._config.ioctls else "a code as in 0x222000"
+            self._report.add(doing.at("ioctl"), f"{shown(name)} is not an IOCTL of lab.yaml", right)
+            return None
+        return self._config.ioctls[name]
+
+    def _input(self, doing: Doing, spec: IoctlSpec | None) -> Data:
+        value = doing.value
+        if "data" in value:
+            if "input" in value:
+                self._report.add(doing.at("input"), "and data exclude each other", "one of them")
+            return data(value["data"], doing.at("data"), self._report, doing.number % 256)
+        values = value.get("input")
+        if values is None:
+            if spec is not None and spec.input:
+                names = ", ".join(f"{item.name}: ..." for item in spec.input)
+                self._report.add(doing.where, f"{spec.name} needs its input", f"`input: {{{names}}}`")
+            return Bytes(b"")
+        return self._typed_input(doing, spec, values)
+
+    def _typed_input(self, doing: Doing, spec: IoctlSpec | None, values: dict[str, int]) -> Data:
+        if spec is None:
+            if isinstance(doing.value["ioctl"], int):
+                self._report.add(doing.at("input"), "needs an IOCTL with named fields", "`data:` for plain bytes")
+            return Bytes(b"")
+        fields = {item.name: item for item in spec.input}
+        for name, number in values.items():
+            where = (*doing.at("input"), name)
+            if name not in fields:
+                self._report.add(where, f"is not an input field of {spec.name}", suggestion(name, fields))
+                return Bytes(b"")
+            low, high = fields[name].bounds
+            if not low <= number <= high:
+                what = f"{shown(number)} does not fit {fields[name].type}"
+                self._report.add(where, what, f"a number from {low} to {high}")
+                return Bytes(b"")
+        return Bytes(spec.pack(values))
+
+    def _close(self, doing: Doing) -> Step:
+        handle = doing.value["close"] or HANDLE
+        self._cast.close(doing.actor, handle, doing.at("close"))
+        return self._step(doing, "close", (handle,), f"close {handle}", handle=handle)
+
+    def _sleep(self, doing: Doing) -> Step:
+        ms = milliseconds(doing.value["sleep"])
+        return self._step(doing, "sleep", (str(ms),), f"sleep {ms} ms")
+
+    def _barrier(self, doing: Doing) -> Step:
+        name = doing.value["barrier"]
+        return self._step(doing, "barrier", (name,), f"barrier {name}")
+
+    def _exit(self, doing: Doing) -> Step:
+        step = self._step(doing, "exit", (str(doing.value["exit"]),), f"exit {doing.value['exit']}")
+        self._cast.end([doing.actor], doing.where)
+        return step
+
+    def _crash(self, doing: Doing) -> Step:
+        step = self._step(doing, "crash", (), "crash")
+        self._cast.end([doing.actor], doing.where)
+        return step
+
+    def _type(self, doing: Doing) -> Step:
+        line = doing.value["type"]
+        args: tuple[str, ...] = (bytes_token(line.encode() + _ENTER),)
+        words = f"type {shown(line)}"
+        if "await" in doing.value:
+            args += ("await", bytes_token(doing.value["await"].encode()))
+            words += f", await {shown(doing.value['await'])}"
+        return self._step(doing, "type", args, words)
+
+
+def _certain(wanted: Expected) -> bool | None:
+    if wanted.errors is None:
+        return None
+    if 0 not in wanted.errors:
+        return False
+    return True if len(wanted.errors) == 1 else None
+
+
+def _in_words(content: Data) -> str:
+    if isinstance(content, Pointer):
+        return f"{content.length} bytes ({content.token})"
+    if isinstance(content, Bytes) and content.value.isascii() and content.value.decode().isprintable():
+        return f"{len(content)} bytes {shown(content.value.decode())}"
+    return f"{len(content)} bytes"

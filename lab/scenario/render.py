@@ -1,0 +1,40 @@
+"""From a checked scenario to the script that the guest's traffic program performs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.scenario.model import Block, GuestFile, Scenario, Step
+from lab.traffic.script import Script
+
+
+def guest_files(scenario: Scenario) -> tuple[GuestFile, ...]:
+    """The files that have to be in the guest before the script runs, each once."""
+    files = [actor.program for actor in scenario.actors if actor.program]
+    files += [arg for step in scenario.steps for arg in step.args if isinstance(arg, GuestFile)]
+    return tuple(dict.fromkeys(files))
+
+
+def render(scenario: Scenario, paths: Mapping[GuestFile, str]) -> str:
+    """The whole script; `paths` says where in the guest each of `guest_files()` is."""
+    script = Script(round(scenario.timeout * 1000))
+    script.comment(scenario.id)
+    for actor in scenario.actors:
+        if actor.program:
+            script.program(actor.name, paths[actor.program], actor.args)
+        else:
+            script.actor(actor.name)
+    for item in scenario.plan:
+        if isinstance(item, Block):
+            script.parallel(item.id, item.timeout_ms)
+            for step in item.steps:
+                _write(script, step, paths)
+            script.end()
+        else:
+            _write(script, item, paths)
+    return script.text
+
+
+def _write(script: Script, step: Step, paths: Mapping[GuestFile, str]) -> None:
+    args = [paths[arg] if isinstance(arg, GuestFile) else arg for arg in step.args]
+    script.step(step.id, step.actor, step.timeout_ms, step.op, *args)

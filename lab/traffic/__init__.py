@@ -1,0 +1,1 @@
+"""Many processes doing device I/O in the guest: scripts for the traffic program, its events, histories."""

@@ -1,0 +1,73 @@
+"""The bytes that scenarios write and expect, and how a script names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.traffic.script import bytes_token
+
+MAX_LENGTH = 1 << 20
+"""Longest data of one operation, in bytes."""
+
+
+def pattern(length: int, seed: int, skip: int = 0) -> bytes:
+    """The traffic program's `fill` pattern: byte i is (seed*31 + i*7 + (i>>8)*13) & 0xff.
+
+    >>> pattern(4, 1).hex()
+    '1f262d34'
+    >>> pattern(2, 1, skip=2).hex()
+    '2d34'
+    """
+    base = seed * 31
+    return bytes((base + i * 7 + (i >> 8) * 13) & 0xFF for i in range(skip, skip + length))
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Data that the host knows."""
+
+    value: bytes
+
+    @property
+    def token(self) -> str:
+        return bytes_token(self.value)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The pattern of `pattern()`, made in the guest so that long data does not cross the network."""
+
+    length: int
+    seed: int
+
+    @property
+    def token(self) -> str:
+        return f"fill:{self.length}:{self.seed}"
+
+    @property
+    def value(self) -> bytes:
+        return pattern(self.length, self.seed)
+
+    def __len__(self) -> int:
+        return self.length
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A buffer that is not there: `null` (no address) or `bad` (an address that nothing is mapped at)."""
+
+    kind: str
+    length: int
+
+    @property
+    def token(self) -> str:
+        return f"{self.kind}:{self.length}"
+
+    def __len__(self) -> int:
+        return self.length
+
+
+Data = Bytes | Fill | Pointer
