@@ -1,0 +1,13 @@
+/* The operations on devices (or files), as the actor's own calls to the system. */
+#pragma once
+
+#include "event.h"
+
+struct device_handles {
+    struct device_handle *list;
+    size_t count, capacity;
+    struct buffer input, output; /* room for the data of the operation */
+};
+
+/* Performs open, write, read, ioctl or close. `outcome->data` is valid until the next call. */
+void device_perform(struct device_handles *handles, const struct op *op, struct outcome *outcome);

@@ -1,0 +1,27 @@
+/* Child processes with pipes, all in one job that ends with this process. */
+#pragma once
+
+#include "text.h"
+
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
+struct child {
+    HANDLE process;
+    uint32_t pid;
+    HANDLE input;  /* the child's stdin */
+    HANDLE output; /* its stdout */
+    HANDLE errors; /* its stderr; NULL: it shares ours */
+};
+
+/* Without a job (where the system refuses one) children are still ended one by one. */
+void process_start_job(void);
+void process_end_job(void);
+
+/* 0, or the Win32 error. The child inherits its three standard handles and nothing else. */
+uint32_t process_start(wchar_t *command_line, bool pipe_errors, struct child *child);
+
+/* UTF-16, NUL-terminated, quoted as C runtimes on Windows split it. */
+wchar_t *process_quote(struct arena *arena, const struct text *arguments, size_t count);
+/* This program's own path, quoted, then ` actor EPOCH NAME`. */
+wchar_t *process_actor_command(struct arena *arena, int64_t epoch_ticks, struct text raw_name);

@@ -1,0 +1,56 @@
+/* A whole script, checked: nothing of it is wrong that can be known before anything runs. */
+#pragma once
+
+#include "op.h"
+
+#define SCRIPT_ACTORS_MAX 64
+#define SCRIPT_STEPS_MAX 100000
+#define SCRIPT_BYTES_MAX (512u * 1024u * 1024u)
+
+struct script_actor {
+    struct text name;
+    struct text raw_name;
+    bool is_program;
+    struct text *arguments; /* [0] is the program's path */
+    size_t argument_count;
+    unsigned line;
+    unsigned ended_line; /* of the step that ends the process; 0: none */
+    const char *ended_by;
+};
+
+struct barrier {
+    struct text name;
+    uint32_t count;
+    unsigned line;
+};
+
+/* A single step or a parallel block. */
+struct script_item {
+    bool is_parallel;
+    struct text id;
+    unsigned line;
+    uint32_t timeout_ms;
+    size_t first_op, op_count;
+    size_t first_barrier, barrier_count;
+};
+
+struct script {
+    struct arena arena;
+    uint32_t deadline_ms;
+    struct script_actor *actors;
+    size_t actor_count, actor_capacity;
+    struct op *ops;
+    size_t op_count, op_capacity;
+    struct barrier *barriers;
+    size_t barrier_count, barrier_capacity;
+    struct script_item *items;
+    size_t item_count, item_capacity;
+};
+
+struct script_fault {
+    unsigned line;
+    struct buffer what;
+};
+
+/* `source` must live as long as the script. False: `fault` says where and what would be right. */
+bool script_parse(struct script *script, struct text source, struct script_fault *fault);
