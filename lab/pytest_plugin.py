@@ -1,0 +1,215 @@
+"""`pytest scenarios`: every scenario file is collected, every point of its matrix is a test."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest._code.code import TerminalRepr
+from _pytest._io import TerminalWriter
+
+from lab.errors import Cause, LabError
+
+if TYPE_CHECKING:
+    from lab.config import Config
+    from lab.scenario.model import Scenario
+    from lab.scenario.running import RunningLab
+    from lab.scenario.session import ScenarioSession
+    from lab.scenario.verdict import Verdict
+
+_LAB_KEY = re.compile(rb"^lab[ \t]*:[ \t]*[\"']?[0-9]*[\"']?[ \t]*(#.*)?\r?$", re.MULTILINE)
+_STEPS_KEY = re.compile(rb"^steps[ \t]*:", re.MULTILINE)
+_HEAD = 64 << 10
+_CAUSE = "lab_cause"
+_LETTERS = {Cause.CRASHED: "C", Cause.HUNG: "H", Cause.GUEST_LOST: "G", Cause.INFRASTRUCTURE: "I", Cause.USAGE: "U"}
+
+
+class Hooks:
+    """What a conftest.py may replace."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_lab_bring_up(self, config: pytest.Config, lab_config: Config) -> RunningLab | None:
+        """Return a running lab for `lab_config`; called once, before the first scenario runs."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "vm: needs a running guest")
+    config.stash[_SESSIONS] = {}
+
+
+_SESSIONS = pytest.StashKey[dict[Path, "ScenarioSession"]]()
+"""One session for each lab.yaml."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_lab_bring_up(config: pytest.Config, lab_config: Config) -> RunningLab:
+    from lab.bringup import up
+    from lab.progress import Progress
+
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print()
+        return up(lab_config, Progress())
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    if file_path.suffix in (".yaml", ".yml") and file_path.name != "lab.yaml" and is_scenario(file_path):
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+def is_scenario(path: Path) -> bool:
+    """A file with `lab: 1`; or one with `steps:` beside such files, whose `lab: 1` was forgotten."""
+    head = _head(path)
+    if _LAB_KEY.search(head):
+        return True
+    if not _STEPS_KEY.search(head):
+        return False
+    return any(_LAB_KEY.search(_head(other)) for other in path.parent.glob("*.yaml") if other.name != "lab.yaml")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEAD)
+    except OSError:
+        return b""
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file; collecting it checks it."""
+
+    def collect(self) -> Iterable[ScenarioItem]:
+        from lab.config import find_config, load_config
+        from lab.scenario.load import load_scenarios
+
+        try:
+            config = load_config(find_config(self.path.parent))
+            scenarios = load_scenarios(self.path, config)
+        except LabError as error:
+            advice = f"\n{error.advice}" if error.advice else ""
+            raise self.CollectError(f"{error}{advice}") from None
+        for scenario in scenarios:
+            yield ScenarioItem.from_parent(self, name=scenario.id, scenario=scenario, lab_config=config)
+
+
+class ScenarioEnded(Exception):  # noqa: N818  (an ending, not an error of the test's code)
+    """Carries a verdict that is not good to pytest's report."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.headline())
+        self.verdict = verdict
+
+
+class ScenarioItem(pytest.Item):
+    """One point of a scenario's matrix."""
+
+    def __init__(self, *, scenario: Scenario, lab_config: Config, **more: Any) -> None:
+        super().__init__(**more)
+        self.scenario = scenario
+        self.lab_config = lab_config
+        self.add_marker(pytest.mark.vm)
+
+    def runtest(self) -> None:
+        verdict = self._session().run(self.scenario)
+        self.user_properties.append((_CAUSE, verdict.cause.value))
+        if verdict.artifacts:
+            self.user_properties.append(("lab_artifacts", str(verdict.artifacts)))
+        if verdict.cause is Cause.SKIPPED:
+            pytest.skip(verdict.reason)
+        if not verdict.is_good:
+            raise ScenarioEnded(verdict)
+
+    def _session(self) -> ScenarioSession:
+        from lab.scenario.session import ScenarioSession
+
+        sessions = self.config.stash[_SESSIONS]
+        key = self.lab_config.path
+        if key not in sessions:
+            sessions[key] = ScenarioSession(self._bring_up, self.lab_config.root / "artifacts")
+        return sessions[key]
+
+    def _bring_up(self) -> RunningLab:
+        lab: RunningLab = self.config.hook.pytest_lab_bring_up(config=self.config, lab_config=self.lab_config)
+        return lab
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+        if isinstance(excinfo.value, ScenarioEnded):
+            return VerdictReport(excinfo.value.verdict)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.name
+
+
+class VerdictReport(TerminalRepr):
+    """What pytest shows of a scenario that did not pass, in place of a traceback."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self._text = verdict.report()
+        self.reprcrash = SimpleNamespace(message=verdict.headline())
+        """Where pytest takes the short summary's line from."""
+
+    def __str__(self) -> str:
+        return self._text
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        first, *rest = self._text.split("\n")
+        tw.line(first, red=True, bold=True)
+        for line in rest:
+            tw.line(line, green=line.startswith("    expected:"), red=line.startswith("    got:"))
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> Any:
+    """Endings that are not plain failures have letters and words of their own."""
+    if not isinstance(report, pytest.TestReport) or not report.failed or report.when != "call":
+        return None
+    value = dict(report.user_properties).get(_CAUSE)
+    cause = next((each for each in _LETTERS if each.value == value), None)
+    if cause is None:
+        return None
+    return "failed", _LETTERS[cause], (cause.value.upper(), {"red": True})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for path, session in config.stash[_SESSIONS].items():
+        if session.verdicts:
+            terminalreporter.section(f"lab ({path.parent.name})")
+            for line in _summary(session):
+                terminalreporter.line(line)
+
+
+def _summary(session: ScenarioSession) -> Iterator[str]:
+    verdicts = session.verdicts
+    causes = Counter(verdict.cause.value for verdict in verdicts)
+    yield "endings:   " + ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
+    if session.run_directory.exists():
+        yield f"results:   {session.run_directory}"
+    if session.lab is not None:
+        yield f"kd log:    {session.lab.kd_log}"
+        yield f"the lab:   up ({session.bring_up_seconds:.1f} s to get it); it keeps running: `lab down` ends it"
+    timed = [verdict for verdict in verdicts if verdict.timings]
+    if timed:
+        yield from _timing_table(timed)
+
+
+def _timing_table(verdicts: list[Verdict]) -> Iterator[str]:
+    totals = {verdict.scenario.id: sum(verdict.timings.values()) for verdict in verdicts}
+    phases = ["prepare", "traffic", "sync", "check"]
+    yield "time:      " + " ".join(f"{name:>9}" for name in (*phases, "whole"))
+    for word, pick in (("median", statistics.median), ("longest", max)):
+        figures = [pick([verdict.timings.get(phase, 0.0) for verdict in verdicts]) for phase in phases]
+        figures.append(pick(list(totals.values())))
+        yield f"  {word:<8} " + " ".join(f"{figure:>7.2f} s" for figure in figures)
+    slowest = sorted(totals, key=lambda name: -totals[name])[:3]
+    yield "  slowest  " + ", ".join(f"{name} {totals[name]:.1f} s" for name in slowest)

@@ -1,0 +1,175 @@
+"""Compares what happened with what a scenario expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.document import printable
+from lab.scenario.kd_slice import KdSlice
+from lab.scenario.model import Expected, LogExpectation, Pattern, Scenario, Step
+from lab.scenario.observed import Observed
+from lab.scenario.plan import LOAD_ID
+from lab.scenario.verdict import Failure
+from lab.traffic.events import Op
+from lab.traffic.history import account
+from lab.traffic.win32 import error_text
+
+SHOWN_BYTES = 48
+
+
+def judge(scenario: Scenario, observed: Observed, kd: KdSlice) -> list[Failure]:
+    """Every expectation that did not hold, steps first, in the order of the plan."""
+    failures = list(_judge_steps(scenario, observed))
+    failures += _judge_actors(observed)
+    failures += _judge_log(scenario.log, kd.text)
+    history = list(observed.history(scenario)) if scenario.conserved else []
+    for path in scenario.conserved:
+        balance = account(history, path)
+        if not balance.is_balanced:
+            failures.append(
+                Failure("", 1, f"history of {path}", "every byte written is read exactly once", str(balance))
+            )
+    return failures
+
+
+def _judge_steps(scenario: Scenario, observed: Observed) -> Iterator[Failure]:
+    for step in scenario.steps:
+        op = observed.ops.get(step.id)
+        if op is None:
+            yield Failure(step.id, step.line, step.text, _expected_in_words(step), "it was never performed")
+            if observed.done is not None:
+                return  # What follows was not performed either; one such line says it.
+        elif not _holds(step, op):
+            yield Failure(step.id, step.line, step.text, _expected_in_words(step), _got_in_words(step, op))
+            if step.id == LOAD_ID:
+                return  # Without the driver everything else fails too.
+
+
+def _holds(step: Step, op: Op) -> bool:
+    wanted = step.expected
+    if op.gone or op.what:
+        return False
+    if wanted.errors is not None and (op.error not in wanted.errors or (not op.ok and op.error == 0)):
+        return False
+    if wanted.moved is not None and (op.moved is None or not wanted.moved.holds(op.moved)):
+        return False
+    if wanted.data is not None and op.data != wanted.data:
+        return False
+    if wanted.state is not None and op.state != wanted.state:
+        return False
+    if wanted.code is not None and op.code != wanted.code:
+        return False
+    return _output_holds(step, op)
+
+
+def _output_holds(step: Step, op: Op) -> bool:
+    if not step.expected.output:
+        return True
+    values = step.ioctl.unpack(op.data or b"") if step.ioctl else None
+    if values is None:
+        return False
+    return all(amount.holds(values[name]) for name, amount in step.expected.output.items())
+
+
+def _expected_in_words(step: Step) -> str:
+    wanted: Expected = step.expected
+    parts = []
+    if wanted.errors is None:
+        parts.append("any result")
+    else:
+        parts.append(" or ".join(error_text(code) for code in sorted(wanted.errors)))
+    if wanted.moved is not None:
+        parts.append(f"{wanted.moved} bytes")
+    if wanted.data is not None:
+        parts.append(f"data {in_words(wanted.data)}")
+    parts += [f"{name} {amount}" for name, amount in wanted.output.items()]
+    if wanted.state is not None:
+        parts.append(f"state {wanted.state}")
+    if wanted.code is not None:
+        parts.append(f"exit code {wanted.code}")
+    return ", ".join(parts)
+
+
+def _got_in_words(step: Step, op: Op) -> str:
+    if op.what:
+        return f"not done: {printable(op.what, 200)}"
+    if op.gone:
+        return f"{step.actor} was no longer there"
+    parts = [error_text(op.error)]
+    if op.part and op.error:
+        parts.append(f"while it tried to {printable(op.part)}")
+    if op.moved is not None:
+        parts.append(f"{op.moved} bytes")
+    wanted = step.expected
+    if wanted.data is not None and op.data is not None:
+        parts.append(f"data {in_words(op.data)}{_first_difference(wanted.data, op.data)}")
+    if wanted.output and step.ioctl:
+        values = step.ioctl.unpack(op.data or b"")
+        parts.append(", ".join(f"{name} {values[name]}" for name in wanted.output) if values else "no whole structure")
+    if op.state:
+        parts.append(f"state {printable(op.state)}")
+    if op.code is not None:
+        parts.append(f"exit code {op.code}")
+    return ", ".join(parts)
+
+
+def in_words(data: bytes) -> str:
+    """Bytes as a person reads them best: text if it is text, else hexadecimal; bounded."""
+    tail = f"... ({len(data)} bytes)" if len(data) > SHOWN_BYTES else ""
+    head = data[:SHOWN_BYTES]
+    if head and all(32 <= byte < 127 for byte in head.rstrip(b"\0")) and head.rstrip(b"\0"):
+        return repr(head.decode("latin-1")) + tail
+    return (f"hex {head.hex(' ')}" if head else "nothing") + tail
+
+
+def _first_difference(wanted: bytes, got: bytes) -> str:
+    if min(len(wanted), len(got)) <= SHOWN_BYTES:
+        return ""
+    at = next((i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b), min(len(wanted), len(got)))
+    return f" (first difference at byte {at})"
+
+
+def _judge_actors(observed: Observed) -> Iterator[Failure]:
+    for ended in observed.exits:
+        if not ended.expected:
+            what = f"actor {printable(ended.actor)} (process {ended.pid})"
+            yield Failure("", 1, what, "runs until the scenario ends it", f"ended by itself, exit code {ended.code}")
+    for fault in observed.faults:
+        yield Failure(printable(fault.id), 1, "the traffic program", "performs every step", printable(fault.what, 300))
+
+
+def _judge_log(wanted: LogExpectation, text: str) -> Iterator[Failure]:
+    for pattern in wanted.contains:
+        if pattern.find(text) is None:
+            yield _log_failure(f"contains {pattern}", "it is not there")
+    for pattern in wanted.absent:
+        found = pattern.find(text)
+        if found is not None:
+            yield _log_failure(f"does not contain {pattern}", f"the line {_line_at(text, found[0])!r}")
+    for pattern, amount in wanted.count:
+        count = pattern.count(text)
+        if not amount.holds(count):
+            yield _log_failure(f"contains {pattern} {amount} times", f"{count} times")
+    yield from _judge_order(wanted.order, text)
+
+
+def _judge_order(order: tuple[Pattern, ...], text: str) -> Iterator[Failure]:
+    end = 0
+    for i, pattern in enumerate(order):
+        found = pattern.find(text, end)
+        if found is None:
+            before = f" after {order[i - 1]}" if i else ""
+            there = "it comes earlier only" if pattern.find(text) else "it is not there"
+            yield _log_failure(f"contains {pattern}{before}", there)
+            return
+        end = found[1]
+
+
+def _log_failure(expected: str, got: str) -> Failure:
+    return Failure("", 1, "kd log", expected, got)
+
+
+def _line_at(text: str, position: int) -> str:
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    return printable(text[start : end if end >= 0 else len(text)], 200)

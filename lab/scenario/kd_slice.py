@@ -1,0 +1,76 @@
+"""A scenario's part of the kd log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.document import printable
+
+MAX_LINE = 400
+
+
+@dataclass
+class KdSlice:
+    """The entries between two moments, each as its line in the file and its fields."""
+
+    raw: list[str] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that was printed, byte for byte as latin-1."""
+        return "".join(str(entry["text"]) for entry in self.entries if entry["kind"] == "print")
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: one line each, bounded, unprintable characters escaped; other entries in brackets."""
+        result: list[str] = []
+        rest = ""
+        for entry in self.entries:
+            text = str(entry["text"])
+            if entry["kind"] == "print":
+                *whole, rest = (rest + text).split("\n")
+                result.extend(printable(line, MAX_LINE) for line in whole)
+            elif entry["kind"] != "marker":
+                result.append(f"[{entry['kind']}] {printable(text.strip(), MAX_LINE)}")
+        if rest:
+            result.append(printable(rest, MAX_LINE))
+        return result
+
+    def since_load(self) -> KdSlice:
+        """Without what the unloading of an older driver printed: from the first module load on, if there is one."""
+        for i, entry in enumerate(self.entries):
+            if entry["kind"] == "module" and not entry.get("unload"):
+                return KdSlice(self.raw[i:], self.entries[i:])
+        return self
+
+
+def log_end(path: Path) -> int:
+    """Size of the kd log in bytes: where the next slice begins."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def read_slice(path: Path, start: int) -> KdSlice:
+    """Complete entries of the kd log from byte `start` on; lines that are no entries are left out."""
+    part = KdSlice()
+    try:
+        with path.open("rb") as stream:
+            stream.seek(start)
+            content = stream.read()
+    except FileNotFoundError:
+        return part
+    for raw in content.decode("utf-8", "replace").split("\n")[:-1]:
+        try:
+            entry = json.loads(raw)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("text"), str) and "kind" in entry:
+            part.raw.append(raw)
+            part.entries.append(entry)
+    return part

@@ -1,0 +1,211 @@
+"""Runs one checked scenario on a running lab, and gives its verdict."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lab import __name__ as package
+from lab.document import printable
+from lab.errors import Cause, HungError, LabError
+from lab.scenario.artifacts import ArtifactDirectory
+from lab.scenario.judge import judge
+from lab.scenario.kd_slice import KdSlice, log_end, read_slice
+from lab.scenario.model import Isolation, Scenario
+from lab.scenario.observed import Recorder
+from lab.scenario.render import guest_files, render
+from lab.scenario.running import RunningLab
+from lab.scenario.verdict import Verdict
+
+RESULT_VERSION = 1
+TRAFFIC = r"C:\lab\bin\traffic.exe"
+SCRIPT = r"C:\lab\run\scenario.traffic"
+GRACE = 3.0
+"""Seconds that the traffic program gets to report its own time-out before its command is given up."""
+SYNC_TIMEOUT = 10.0
+SYNC_TIMEOUT_HUNG = 2.0
+
+
+def run_scenario(lab: RunningLab, scenario: Scenario, run_directory: Path) -> Verdict:
+    """Run `scenario`, leave its artifacts below `run_directory`, and say how it ended.
+
+    Raises nothing but KeyboardInterrupt: whatever goes wrong has a cause class. The verdict is there 10 s after
+    the scenario's timeout at the latest, not counting the putting back of a snapshot before it starts.
+    """
+    with ArtifactDirectory(run_directory, scenario.id) as artifacts:
+        verdict = _Run(lab, scenario, artifacts).verdict()
+        verdict.artifacts = artifacts.path
+    return verdict
+
+
+class _Run:
+    """One run of one scenario."""
+
+    def __init__(self, lab: RunningLab, scenario: Scenario, artifacts: ArtifactDirectory) -> None:
+        self._lab = lab
+        self._scenario = scenario
+        self._artifacts = artifacts
+        self._timings: dict[str, float] = {}
+        self._recorder: Recorder | None = None
+        self._kd = KdSlice()
+        self._began = time.time()
+
+    def verdict(self) -> Verdict:
+        missing = sorted(self._scenario.requires - self._lab.capabilities)
+        if missing:
+            verdict = Verdict(self._scenario, Cause.SKIPPED, f"the guest lacks {', '.join(missing)}")
+        else:
+            verdict = self._attempt()
+        verdict.timings = self._timings
+        verdict.kd_lines = self._kd.lines
+        if self._recorder:
+            verdict.operations = len(self._recorder.observed.ops)
+        self._keep(verdict)
+        return verdict
+
+    def _attempt(self) -> Verdict:
+        try:
+            return self._perform()
+        except LabError as error:
+            return self._ended(error.cause, str(error), [error.advice] if error.advice else [])
+        except Exception as error:  # A mistake of the lab's own must not look like one of the driver's.
+            self._artifacts.write("traceback.txt", traceback.format_exc())
+            at = _place_of(error)
+            reason = f"the lab itself failed: {type(error).__name__}: {printable(str(error), 200)}{at}"
+            return self._ended(Cause.INFRASTRUCTURE, reason, ["the whole traceback is in traceback.txt"])
+
+    def _ended(self, cause: Cause, reason: str, details: list[str]) -> Verdict:
+        return Verdict(self._scenario, cause, printable(reason.replace("\n", "; "), 500), details=details)
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._timings[name] = round(time.monotonic() - start, 3)
+
+    def _perform(self) -> Verdict:
+        with self._phase("prepare"):
+            self._prepare()
+        start = log_end(self._lab.kd_log)
+        try:
+            return self._observe(start)
+        finally:
+            with suppress(LabError):
+                self._lab.mark(None, f"end {self._scenario.id}")
+            self._kd = read_slice(self._lab.kd_log, start)
+
+    def _prepare(self) -> None:
+        if self._scenario.isolation is Isolation.SNAPSHOT:
+            self._lab.restore()
+        ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
+        paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}
+        script = render(self._scenario, paths)
+        self._artifacts.write("script.txt", script)
+        self._lab.guest.put(script.encode(), SCRIPT)
+
+    def _observe(self, start: int) -> Verdict:
+        """From the first marker to the verdict; whatever ends it, the traffic program's events are on disk."""
+        self._lab.mark(self._scenario.id, f"begin {self._scenario.id}")
+        hung: HungError | None = None
+        code = 0
+        with self._phase("traffic"), self._artifacts.file("events.jsonl").open("w", encoding="ascii") as events:
+            self._recorder = Recorder(events)
+            try:
+                code = self._lab.guest.stream(
+                    [TRAFFIC, "run", SCRIPT], self._recorder.line, self._scenario.timeout + GRACE
+                )
+            except HungError as error:
+                hung = error
+        with self._phase("sync"):
+            hung = self._sync(hung)
+        with self._phase("check"):
+            self._kd = read_slice(self._lab.kd_log, start)
+            return self._decide(self._recorder, code, hung)
+
+    def _sync(self, hung: HungError | None) -> HungError | None:
+        try:
+            self._lab.sync(SYNC_TIMEOUT_HUNG if hung else SYNC_TIMEOUT)
+        except HungError as error:
+            return hung or error
+        return hung
+
+    def _decide(self, recorder: Recorder, code: int, hung: HungError | None) -> Verdict:
+        seen = recorder.observed
+        pending = [f"not returned: {item}" for item in seen.pending(self._scenario)]
+        crash = self._lab.crash_seen()
+        if crash is not None:
+            return self._ended(Cause.CRASHED, crash, pending)
+        if seen.timeout is not None or hung is not None:
+            limit = f"{self._scenario.timeout:g} s"
+            reason = f"not done within {limit}" if seen.timeout is None and seen.done is None else ""
+            if seen.timeout is not None:
+                where = f"step {seen.timeout.id}" if seen.timeout.id else f"the scenario ({limit})"
+                reason = f"{where} ran out of time"
+            first = f"; {pending[0]}" if pending else ""
+            return self._ended(Cause.HUNG, (reason or str(hung)) + first, pending)
+        refused = [fault for fault in seen.faults if not fault.id]
+        if seen.done is None or refused:
+            what = f": {refused[0].what}" if refused else ""
+            reason = f"the traffic program gave up, exit code {code}{what}"
+            return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
+        return self._compare(recorder)
+
+    def _compare(self, recorder: Recorder) -> Verdict:
+        kd = self._kd if self._scenario.isolation is Isolation.NONE else self._kd.since_load()
+        failures = judge(self._scenario, recorder.observed, kd)
+        if not failures:
+            return Verdict(self._scenario, Cause.PASSED)
+        first = failures[0]
+        step = f"step {first.step}, " if first.step else ""
+        reason = f"{step}{first.what}: expected {first.expected}, got {first.got}"
+        verdict = self._ended(Cause.FAILED, reason, [])
+        verdict.failures = failures
+        return verdict
+
+    def _keep(self, verdict: Verdict) -> None:
+        artifacts = self._artifacts
+        artifacts.copy(self._scenario.path, "scenario.yaml")
+        artifacts.write_lines("kd.jsonl", self._kd.raw)
+        artifacts.write_lines("kd.log", self._kd.lines)
+        if self._recorder:
+            history = self._recorder.observed.history(self._scenario)
+            artifacts.write_lines("history.jsonl", (operation.to_json() for operation in history))
+        artifacts.write_json("result.json", self._result(verdict))
+
+    def _result(self, verdict: Verdict) -> dict[str, Any]:
+        scenario = self._scenario
+        return {
+            "v": RESULT_VERSION,
+            "scenario": scenario.id,
+            "file": str(scenario.path),
+            "point": dict(scenario.point),
+            "description": scenario.description,
+            "driver": scenario.driver.name,
+            "isolation": scenario.isolation.value,
+            "began": round(self._began, 3),
+            "cause": verdict.cause.value,
+            "reason": verdict.reason,
+            "details": verdict.details,
+            "failures": [failure.to_json() for failure in verdict.failures],
+            "operations": verdict.operations,
+            "timings": dict(verdict.timings),
+            "from": self._attestation(),
+        }
+
+    def _attestation(self) -> dict[str, Any]:
+        try:
+            return self._lab.attestation()
+        except LabError as error:
+            return {"unknown": str(error)}
+
+
+def _place_of(error: Exception) -> str:
+    """Where in the lab's own code an error was raised."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if f"/{package}/" in frame.filename]
+    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""

@@ -1,0 +1,66 @@
+"""What a scenario needs of a running lab, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class RunningGuest(Protocol):
+    """Commands and files of the guest."""
+
+    def stream(self, argv: list[str], on_line: Callable[[str], None], timeout: float) -> int:
+        """Run one command, hand on its output line by line; return the exit code. Raises HungError, GuestLostError."""
+        ...
+
+    def put(self, data: bytes | Path, remote: str) -> None:
+        """Write a file in the guest."""
+        ...
+
+
+class RunningLab(Protocol):
+    """A lab that is up."""
+
+    @property
+    def guest(self) -> RunningGuest: ...
+
+    @property
+    def kd_log(self) -> Path:
+        """The kd log as JSON lines."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]: ...
+
+    def mark(self, scenario: str | None, text: str) -> int:
+        """Write a marker; the entries that follow belong to `scenario`. Returns its sequence number."""
+        ...
+
+    def sync(self, timeout: float) -> None:
+        """Return when all that the guest has printed is in the kd log. Raises HungError, GuestLostError."""
+        ...
+
+    def ensure_driver(self, name: str) -> str:
+        """The guest's path of a driver of lab.yaml, pushed if it changed."""
+        ...
+
+    def ensure_program(self, name: str) -> str:
+        """The guest's path of a program of lab.yaml, pushed if it changed."""
+        ...
+
+    def restore(self) -> None:
+        """Put the guest back to its ready snapshot."""
+        ...
+
+    def recover(self, reason: str) -> None:
+        """Make the lab usable again after a crash or a hang. Raises LabError when that cannot be done."""
+        ...
+
+    def crash_seen(self) -> str | None:
+        """What the debugger said of a crash since the last marker."""
+        ...
+
+    def attestation(self) -> dict[str, Any]:
+        """Where a result comes from: driver, image, accelerator, debugger, versions."""
+        ...

@@ -1,0 +1,69 @@
+"""A sequence of scenarios on one lab: brought up when first needed, put right after each bad ending."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from lab.errors import Cause, LabError
+from lab.scenario.artifacts import new_run_directory
+from lab.scenario.model import Scenario
+from lab.scenario.run import run_scenario
+from lab.scenario.running import RunningLab
+from lab.scenario.verdict import Verdict
+
+_NEEDS_RECOVERY = frozenset({Cause.CRASHED, Cause.HUNG, Cause.GUEST_LOST, Cause.INFRASTRUCTURE})
+
+
+class ScenarioSession:
+    """Runs scenarios one after the other. After a guest that cannot be put right, the rest ends at once."""
+
+    def __init__(self, bring_up: Callable[[], RunningLab], artifacts: Path) -> None:
+        self._bring_up = bring_up
+        self.run_directory = new_run_directory(artifacts)
+        self.lab: RunningLab | None = None
+        self.bring_up_seconds = 0.0
+        self.verdicts: list[Verdict] = []
+        self._lost: tuple[Cause, str, list[str]] | None = None
+
+    def run(self, scenario: Scenario) -> Verdict:
+        """Run one scenario. Raises nothing but KeyboardInterrupt."""
+        verdict = self._run(scenario)
+        self.verdicts.append(verdict)
+        return verdict
+
+    def _run(self, scenario: Scenario) -> Verdict:
+        lab = self._connected()
+        if lab is None or self._lost:
+            cause, reason, details = self._lost or (Cause.INFRASTRUCTURE, "no lab", [])
+            return Verdict(scenario, cause, reason, details=list(details))
+        try:
+            verdict = run_scenario(lab, scenario, self.run_directory)
+        except KeyboardInterrupt:
+            # The guest still works at the script: put it back, so that the next run does not meet it.
+            with suppress(LabError):
+                lab.recover(f"interrupted in {scenario.id}")
+            raise
+        if verdict.cause in _NEEDS_RECOVERY:
+            self._recover(lab, verdict)
+        return verdict
+
+    def _connected(self) -> RunningLab | None:
+        if self.lab is None and self._lost is None:
+            start = time.monotonic()
+            try:
+                self.lab = self._bring_up()
+            except LabError as error:
+                details = [f"what to do: {error.advice}"] if error.advice else []
+                self._lost = (error.cause, f"the lab did not come up: {error}", details)
+            self.bring_up_seconds = time.monotonic() - start
+        return self.lab
+
+    def _recover(self, lab: RunningLab, verdict: Verdict) -> None:
+        try:
+            lab.recover(f"{verdict.cause.value} in {verdict.scenario.id}")
+        except LabError as error:
+            reason = f"the guest was lost in {verdict.scenario.id} and could not be put back: {error}"
+            self._lost = (Cause.GUEST_LOST, reason, [f"what to do: {error.advice or 'lab down; lab up'}"])
