@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 
-from lab.config import Config
+from lab.config import Config, DriverSpec
 from lab.errors import LabError
 from lab.guest.driver_file import inspect_driver
 from lab.machine.accelerator import choose_accelerator
@@ -50,7 +51,7 @@ def examine(config: Config) -> list[Finding]:
         _finding("guest image", _image),
     ]
     findings += [
-        _finding(f"driver {name}", lambda driver=driver: f"{inspect_driver(driver.file).path}")
+        _finding(f"driver {name}", partial(_driver, driver))
         for name, driver in config.drivers.items()
     ]
     built = TRAFFIC_PROGRAM.is_file()
@@ -75,6 +76,10 @@ def _finding(what: str, check: Callable[[], str]) -> Finding:
         return Finding(what, True, check())
     except LabError as error:
         return Finding(what, False, str(error), error.advice)
+
+
+def _driver(driver: DriverSpec) -> str:
+    return str(inspect_driver(driver.file).path)
 
 
 def _accelerator() -> str:

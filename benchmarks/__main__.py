@@ -1,0 +1,39 @@
+"""`make benchmark`, or `python -m benchmarks [start|scenarios|burst ...]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import burst, scenarios, start
+from lab.cli import report
+from lab.config import Config, find_config, load_config
+from lab.errors import LabError
+
+BENCHMARKS: dict[str, Callable[[Config], None]] = {
+    "start": start.measure,
+    "burst": burst.measure,
+    "scenarios": scenarios.measure,
+}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    try:
+        config = load_config(find_config(Path.cwd()))
+        for name in names:
+            print(f"\n{name}", flush=True)
+            BENCHMARKS[name](config)
+    except LabError as error:
+        report(error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
