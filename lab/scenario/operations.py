@@ -23,15 +23,19 @@ OPTIONS = {
     "read": ("handle",),
     "ioctl": ("handle", "input", "data", "output"),
     "close": (),
+    "flush": (),
     "sleep": (),
     "barrier": (),
     "exit": (),
     "crash": (),
     "type": ("await",),
+    "await": (),
     "repeat": (),
 }
 """Operations, and what may stand beside each of them besides `expect` and `timeout`."""
 
+_OF_PROGRAMS = ("type", "await")
+_OF_ALL = ("barrier",)
 _ENTER = b"\r\n"
 _ACCESS = {"r": "r", "w": "w", "rw": "rw", "none": "0"}
 
@@ -55,7 +59,7 @@ class Doing:
 
 def operation_kind(value: dict[str, Any], where: Location, report: Report) -> str | None:
     """Which operation a mapping means, once it means exactly one and has nothing beside it that does not fit."""
-    kinds = [key for key in value if key in OPTIONS]
+    kinds = [key for key in value if key in OPTIONS and not (key == "await" and "type" in value)]
     if len(kinds) != 1:
         what = "says no operation" if not kinds else f"says {len(kinds)} operations, {' and '.join(kinds)}"
         right = "one of " + ", ".join(OPTIONS) if not kinds else "one to a mapping; several as a list"
@@ -84,18 +88,22 @@ class Operations:
             "read": self._read,
             "ioctl": self._ioctl,
             "close": self._close,
+            "flush": self._flush,
             "sleep": self._sleep,
             "barrier": self._barrier,
             "exit": self._exit,
             "crash": self._crash,
             "type": self._type,
+            "await": self._await,
         }
 
     def make(self, kind: str, doing: Doing) -> Step:
         self._cast.check_alive(doing.actor, doing.where)
-        if self._cast.is_program(doing.actor) != (kind == "type"):
-            what = f"{shown(doing.actor)} is {'a program' if kind != 'type' else 'no program'}, it cannot {kind}"
-            right = "`type:`" if kind != "type" else "`program:` among the actor's settings"
+        fits_program = kind in _OF_PROGRAMS
+        is_program = self._cast.is_program(doing.actor)
+        if is_program != fits_program and kind not in _OF_ALL:
+            what = f"{shown(doing.actor)} is {'a program' if is_program else 'no program'}, it cannot {kind}"
+            right = "`type:` or `await:`" if is_program else "`program:` among the actor's settings"
             self._report.follow(doing.at(kind), what, right)
         return self._makers[kind](doing)
 
@@ -209,6 +217,11 @@ class Operations:
         self._cast.close(doing.actor, handle, doing.at("close"))
         return self._step(doing, "close", (handle,), f"close {handle}", handle=handle)
 
+    def _flush(self, doing: Doing) -> Step:
+        handle = doing.value["flush"] or HANDLE
+        path = self._cast.path(doing.actor, handle, doing.at("flush"))
+        return self._step(doing, "flush", (handle,), f"flush {handle}", handle=handle, path=path)
+
     def _sleep(self, doing: Doing) -> Step:
         ms = milliseconds(doing.value["sleep"])
         return self._step(doing, "sleep", (str(ms),), f"sleep {ms} ms")
@@ -232,9 +245,17 @@ class Operations:
         args: tuple[str, ...] = (bytes_token(line.encode() + _ENTER),)
         words = f"type {shown(line)}"
         if "await" in doing.value:
-            args += ("await", bytes_token(doing.value["await"].encode()))
+            args += self._awaited(doing)
             words += f", await {shown(doing.value['await'])}"
         return self._step(doing, "type", args, words)
+
+    def _await(self, doing: Doing) -> Step:
+        """Typing nothing at all starts the program."""
+        args = (bytes_token(b""), *self._awaited(doing))
+        return self._step(doing, "type", args, f"await {shown(doing.value['await'])}")
+
+    def _awaited(self, doing: Doing) -> tuple[str, str]:
+        return "await", bytes_token(doing.value["await"].encode())
 
 
 def _certain(wanted: Expected) -> bool | None:
