@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "device.h"
 #include "pipe.h"
+#include "process.h"
 
 #define FLUSH_BYTES (8u * 1024u)
 #define FLUSH_MS 50u
@@ -28,7 +29,7 @@ static void flush_locked(struct actor *actor) {
     uint32_t error = pipe_write(actor->out, actor->pending_out.at, actor->pending_out.length);
     actor->pending_out.length = 0;
     /* Without a conductor there is nobody to work for. */
-    if (error) ExitProcess(1);
+    if (error) process_leave(1);
 }
 
 static void say(struct actor *actor, const char *line) {
@@ -83,7 +84,7 @@ static void announce_end(struct actor *actor) {
 
 static void perform_exit(struct actor *actor, const struct op *op) {
     announce_end(actor);
-    ExitProcess(op->number);
+    process_leave(op->number);
 }
 
 static void perform_crash(struct actor *actor) {
@@ -100,7 +101,7 @@ static bool perform_barrier(struct actor *actor, struct outcome *outcome) {
     actor->busy_reported = true;
     flush_locked(actor);
     LeaveCriticalSection(&actor->lock);
-    if (!pipe_read_line(&actor->commands, &answer)) ExitProcess(0);
+    if (!pipe_read_line(&actor->commands, &answer)) process_leave(0);
     outcome->t1 = clock_now();
     outcome->ok = text_is(answer, "b1");
     if (!outcome->ok) outcome->what = "the barrier is broken: an actor that it needs cannot come";
@@ -152,7 +153,7 @@ static void parse(struct actor *actor, struct text line, struct op *op) {
     struct text rest = {kept, line.length}, raw_id = {0};
     *op = (struct op){0};
     /* The conductor parsed the same text with the same code: a fault here is a bug, and ends the actor. */
-    if (!token_next(&rest, &raw_id) || op_parse(&actor->arena, rest, op)) ExitProcess(2);
+    if (!token_next(&rest, &raw_id) || op_parse(&actor->arena, rest, op)) process_leave(2);
     op->id = token_decode(&actor->arena, raw_id);
 }
 
@@ -178,7 +179,7 @@ static void obey(struct actor *actor, struct text line) {
     case '+': add_to_list(actor, behind_command(line)); break;
     case 'L': say(actor, "!l"); break;
     case 'G': run_list(actor); break;
-    default: ExitProcess(2);
+    default: process_leave(2);
     }
 }
 

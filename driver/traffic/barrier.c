@@ -37,7 +37,8 @@ static void let_all_go(struct run *run, uint32_t barrier, bool passed) {
 
 static void explain(struct run *run, const struct op *op, uint32_t come, bool is_knot) {
     struct buffer what = {0}, event = {0};
-    buffer_format(&what, "barrier %t: %u of %u actors have come and the others cannot any more", op->handle, come, op->number);
+    buffer_format(&what, "barrier %t: %u of %u actors have come and the others cannot any more", op->handle, come,
+                  op->number);
     if (is_knot) buffer_format(&what, ": all actors wait at barriers");
     for (size_t i = 0; i < run->lane_count; i++) {
         const struct lane *lane = &run->lanes[i];

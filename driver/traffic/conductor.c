@@ -8,11 +8,13 @@
 #define ACTOR_END_MS 10000u
 #define PROGRAM_END_MS 2000u
 #define LAST_WRITE_MS 10000u
+#define READ_LIMIT_MS 60000u
+
+static volatile bool script_is_read;
 
 static __attribute__((noreturn)) void stdout_lost(void) {
     process_end_job();
-    TerminateProcess(GetCurrentProcess(), CONDUCTOR_FAILED);
-    for (;;) Sleep(INFINITE);
+    process_leave(CONDUCTOR_FAILED);
 }
 
 static void start_lanes(struct run *run) {
@@ -69,6 +71,7 @@ static void release_work(struct run *run, struct work *work) {
         lane->count = lane->done = lane->sent = 0;
         lane->active = NULL;
     }
+    run->item = NULL;
     run_unlock(run);
     memory_free(work->ops);
     memory_free(work->last_arrival);
@@ -139,7 +142,9 @@ static void run_block(struct run *run, const struct script_item *item) {
 }
 
 static void end_actors(struct run *run) {
-    begin_item(run, NULL);
+    run_lock(run);
+    run->closing = true;
+    run_unlock(run);
     for (size_t i = 0; i < run->lane_count; i++) {
         struct lane *lane = &run->lanes[i];
         if (!lane->child.process) continue;
@@ -154,12 +159,12 @@ static void end_actors(struct run *run) {
         if (!lane->child.process) continue;
         if (lane_is_own_process(lane)) {
             if (lane_wait_told(lane, ACTOR_END_MS)) continue;
-            run_time_out(run, NULL, LITERAL("an actor does not end within 10000 ms after the last step: a driver holds it"));
+            run_time_out(run, NULL, LITERAL("an actor does not end 10000 ms after the last step: a driver holds it"));
         }
         if (lane_wait_told(lane, PROGRAM_END_MS)) continue;
         TerminateProcess(lane->child.process, 1);
         if (lane_wait_told(lane, PROGRAM_END_MS)) continue;
-        run_time_out(run, NULL, LITERAL("a program does not end within 2000 ms after it was ended: a driver or a child holds it"));
+        run_time_out(run, NULL, LITERAL("a program was ended and does not go: a driver or a child holds it"));
     }
 }
 
@@ -193,11 +198,29 @@ static int refuse(unsigned line, struct text what) {
     return CONDUCTOR_BAD_SCRIPT;
 }
 
+/* A stdin that nobody closes must not keep this process for ever. */
+static DWORD WINAPI limit_reading(void *parameter) {
+    (void)parameter;
+    Sleep(READ_LIMIT_MS);
+    if (!script_is_read) {
+        refuse(0, LITERAL("the script on stdin has no end: close it within 60000 ms"));
+        process_leave(CONDUCTOR_BAD_SCRIPT);
+    }
+    return 0;
+}
+
+static bool start_limit(void) {
+    HANDLE thread = CreateThread(NULL, 0, limit_reading, NULL, 0, NULL);
+    if (thread) CloseHandle(thread);
+    return thread != NULL;
+}
+
 static uint32_t read_script(const wchar_t *path, struct buffer *source) {
     HANDLE file = GetStdHandle(STD_INPUT_HANDLE);
     if (path) file = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
-    if (file == INVALID_HANDLE_VALUE) return GetLastError();
+    if (file == INVALID_HANDLE_VALUE || (!path && !start_limit())) return GetLastError();
     uint32_t error = pipe_read_all(file, SCRIPT_BYTES_MAX, source);
+    script_is_read = true;
     if (path) CloseHandle(file);
     return error;
 }

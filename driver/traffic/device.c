@@ -91,7 +91,8 @@ static void perform_ioctl(struct device_handles *handles, const struct op *op, H
     void *output = data_place(&op->output, &handles->output);
     DWORD moved = 0;
     outcome->t0 = clock_now();
-    finish(outcome, DeviceIoControl(handle, op->number, input, op->input.length, output, op->output.length, &moved, NULL));
+    finish(outcome, DeviceIoControl(handle, op->number, input, op->input.length, output, op->output.length, &moved,
+                                    NULL));
     outcome->moved = moved;
     got(outcome, &op->output, output);
 }

@@ -20,7 +20,8 @@ static void format_subject(struct buffer *buffer, const struct op *op) {
     }
 }
 
-void event_op(struct buffer *buffer, const struct op *op, struct text actor, uint32_t pid, const struct outcome *outcome) {
+void event_op(struct buffer *buffer, const struct op *op, struct text actor, uint32_t pid,
+              const struct outcome *outcome) {
     buffer_format(buffer, "{\"e\":\"op\",\"id\":%j,\"actor\":%j,\"pid\":%u,\"op\":\"%s\"", op->id, actor, pid,
                   op_name(op->kind));
     format_subject(buffer, op);
@@ -37,8 +38,8 @@ void event_op(struct buffer *buffer, const struct op *op, struct text actor, uin
 }
 
 void event_exit(struct buffer *buffer, struct text actor, uint32_t pid, uint32_t code, int64_t t, bool expected) {
-    buffer_format(buffer, "{\"e\":\"exit\",\"actor\":%j,\"pid\":%u,\"code\":%u,\"t\":%d,\"expected\":%b}\n", actor, pid, code,
-                  t, expected);
+    buffer_format(buffer, "{\"e\":\"exit\",\"actor\":%j,\"pid\":%u,\"code\":%u,\"t\":%d,\"expected\":%b}\n", actor, pid,
+                  code, t, expected);
 }
 
 void event_out(struct buffer *buffer, struct text actor, int64_t t, bool is_stderr, const void *bytes, size_t length) {

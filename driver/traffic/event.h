@@ -19,7 +19,8 @@ struct outcome {
 };
 
 void event_hello(struct buffer *buffer, uint32_t pid);
-void event_op(struct buffer *buffer, const struct op *op, struct text actor, uint32_t pid, const struct outcome *outcome);
+void event_op(struct buffer *buffer, const struct op *op, struct text actor, uint32_t pid,
+              const struct outcome *outcome);
 void event_exit(struct buffer *buffer, struct text actor, uint32_t pid, uint32_t code, int64_t t, bool expected);
 void event_out(struct buffer *buffer, struct text actor, int64_t t, bool is_stderr, const void *bytes, size_t length);
 /* `id` may be NULL. */

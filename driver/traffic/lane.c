@@ -73,9 +73,9 @@ static bool note_sent(struct lane *lane, size_t end) {
 
 static void set_active(struct lane *lane, const struct op *op) {
     run_lock(lane->run);
-    /* The answer to what was just sent may already have come. */
-    if (!op || lane->ops[lane->done] == op) lane->active = op;
+    lane->active = op;
     lane->active_since = clock_now();
+    lane->active_is_certain = true;
     run_unlock(lane->run);
 }
 
@@ -106,6 +106,7 @@ void lane_go(struct lane *lane) {
     if (is_waiting) {
         lane->active = lane->ops[lane->done];
         lane->active_since = clock_now();
+        lane->active_is_certain = false;
     }
     run_unlock(lane->run);
     buffer_format(&line, "G\n");

@@ -1,4 +1,4 @@
-/* One actor as the conductor sees it, or the conductor's own lane: a process, its pipes, the work of the current item. */
+/* One actor as the conductor sees it, or the conductor's own lane: a process, its pipes, the work in hand. */
 #pragma once
 
 #include "event.h"
@@ -46,6 +46,8 @@ struct lane {
 
     const struct op *active; /* what runs now, since when (microseconds) */
     int64_t active_since;
+    /* False in a list, where results come in batches: it may have ended, and others after it. */
+    bool active_is_certain;
 
     struct text awaited; /* type: the text to come on the program's stdout */
     struct buffer heard;

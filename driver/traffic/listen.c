@@ -33,11 +33,12 @@ void listen_report_end(struct lane *lane) {
     if (is_mine) lane->end_reported = true;
     size_t from = lane->done, to = lane->sent;
     const struct op *last = from < to ? lane->ops[from] : NULL;
-    bool by_step = last && lane->active == last && (last->kind == OP_EXIT || last->kind == OP_CRASH);
+    bool has_begun = last && lane->active == last && lane->active_is_certain;
+    bool by_step = has_begun && (last->kind == OP_EXIT || last->kind == OP_CRASH);
     bool is_expected = lane->end_expected || by_step;
     lane->exit_code = code;
     lane->state = LANE_GONE;
-    lane->waiting = WAITS_NOT;
+    if (lane->waiting == WAITS_IN_PROCESS) lane->waiting = WAITS_NOT;
     if (from + by_step < to && !is_expected) run->failed = true;
     run_unlock(run);
     if (!is_mine) return;
@@ -59,6 +60,7 @@ static void note_results(struct lane *lane, size_t count) {
     lane->done += count;
     lane->active = lane->done < lane->sent ? lane->ops[lane->done] : NULL;
     lane->active_since = clock_now();
+    lane->active_is_certain = false;
     barrier_review(lane->run);
     if (lane->done == lane->sent) WakeAllConditionVariable(&lane->changed);
     run_unlock(lane->run);
@@ -76,6 +78,7 @@ static void obey_note(struct lane *lane, struct text line) {
     case 'P':
         if (line.length > 3 && text_decimal_64((struct text){line.at + 3, line.length - 3}, &since)) {
             lane->active_since = (int64_t)since;
+            lane->active_is_certain = true;
         }
         break;
     case 'B':

@@ -4,6 +4,7 @@
 #include "conductor.h"
 #include "event.h"
 #include "pipe.h"
+#include "process.h"
 #include "service.h"
 
 #define USAGE_EXIT 2
@@ -95,5 +96,5 @@ __attribute__((noreturn)) void traffic_entry(void) {
     SetUnhandledExceptionFilter(end_by_exception);
     next_argument(&rest);
     for (size_t i = 0; i < ARGUMENTS_MAX; i++) arguments[i] = next_argument(&rest);
-    ExitProcess((UINT)run(arguments));
+    process_leave((uint32_t)run(arguments));
 }

@@ -4,6 +4,11 @@
 
 static HANDLE job;
 
+void process_leave(uint32_t code) {
+    TerminateProcess(GetCurrentProcess(), code);
+    for (;;) Sleep(INFINITE);
+}
+
 void process_start_job(void) {
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
     limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
@@ -66,8 +71,8 @@ static bool create(wchar_t *command_line, const struct far_ends *ends, LPPROC_TH
     startup.StartupInfo.hStdOutput = ends->output;
     startup.StartupInfo.hStdError = ends->errors;
     startup.lpAttributeList = attributes;
-    if (!UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited, count * sizeof(HANDLE), NULL,
-                                   NULL)) {
+    if (!UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited,
+                                   count * sizeof(HANDLE), NULL, NULL)) {
         return false;
     }
     /* Suspended until it is in the job, so that what it starts is in the job too. Detached: a console for each
@@ -115,8 +120,21 @@ uint32_t process_start(wchar_t *command_line, bool pipe_errors, struct child *ch
     return 0;
 }
 
+/* cmd.exe and other programs with their own ideas of a command line see plain words as they are. */
+static bool is_plain(struct text argument) {
+    for (size_t i = 0; i < argument.length; i++) {
+        char c = argument.at[i];
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\v' || c == '"') return false;
+    }
+    return argument.length > 0;
+}
+
 static void quote(struct buffer *line, struct text argument) {
     size_t slashes = 0;
+    if (is_plain(argument)) {
+        buffer_append(line, argument.at, argument.length);
+        return;
+    }
     buffer_append(line, "\"", 1);
     for (size_t i = 0; i < argument.length; i++) {
         if (argument.at[i] == '\\') {

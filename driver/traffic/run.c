@@ -49,7 +49,7 @@ static void list_pending(const struct run *run, struct buffer *event) {
         int64_t since = lane->active_since;
         if (lane->state == LANE_STARTING) {
             since = lane->started_at;
-        } else if (!lane->active && !(has_process(lane) && !run->item)) {
+        } else if (!lane->active && !(has_process(lane) && run->closing)) {
             continue;
         }
         buffer_format(event, "%s{\"actor\":%j,\"id\":", comma, lane->name);
@@ -85,8 +85,8 @@ static void report_ends(struct run *run, struct buffer *events) {
             continue;
         }
         struct buffer what = {0};
-        buffer_format(&what, "actor %t (process %u) was ended but does not go within %u ms: a driver holds it", lane->name,
-                      lane->child.pid, STUCK_MS);
+        buffer_format(&what, "actor %t (process %u) was ended but does not go within %u ms: a driver holds it",
+                      lane->name, lane->child.pid, STUCK_MS);
         event_error(events, NULL, 0, (struct text){what.at, what.length});
         buffer_free(&what);
     }
@@ -124,9 +124,12 @@ void run_time_out(struct run *run, const struct text *id, struct text what) {
     report_ends(run, &events);
     event_done(&events, false);
     output_finish_within(&events, STUCK_MS);
-    /* Not ExitProcess: another thread may be inside of a system call that does not return. */
-    TerminateProcess(GetCurrentProcess(), 1);
-    park();
+    process_leave(1);
+}
+
+static bool is_late(const struct lane *lane, int64_t now) {
+    if (!lane->active || !lane->active_is_certain) return false;
+    return now - lane->active_since >= lane->active->timeout_ms * 1000ll;
 }
 
 static void check(struct run *run) {
@@ -140,7 +143,7 @@ static void check(struct run *run) {
         if (lane->state == LANE_STARTING) {
             if (now - lane->started_at < START_LIMIT_US) continue;
             buffer_format(&what, "actor %t did not start within %u ms", lane->name, (uint32_t)(START_LIMIT_US / 1000));
-        } else if (lane->active && now - lane->active_since >= lane->active->timeout_ms * 1000ll) {
+        } else if (is_late(lane, now)) {
             id = lane->active->id;
             has_id = true;
             buffer_format(&what, "step %t takes longer than its %u ms", id, lane->active->timeout_ms);

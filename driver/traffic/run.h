@@ -13,6 +13,7 @@ struct run {
     bool ending; /* a time-out or a lost stdout: nothing more is started or reported */
     bool failed;
     bool barrier_broken;
+    bool closing; /* all steps are done; the actors end */
     const struct script_item *item; /* what is being done, since when */
     int64_t item_since;
 };

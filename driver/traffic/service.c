@@ -69,8 +69,8 @@ static uint32_t wait_while(const struct control *control, uint32_t pending) {
 }
 
 static uint32_t open_service(struct control *control) {
-    control->service = api.open_service(control->manager, control->name,
-                                        SERVICE_QUERY_STATUS | SERVICE_START | SERVICE_STOP | SERVICE_CHANGE_CONFIG | DELETE);
+    const DWORD access = SERVICE_QUERY_STATUS | SERVICE_START | SERVICE_STOP | SERVICE_CHANGE_CONFIG | DELETE;
+    control->service = api.open_service(control->manager, control->name, access);
     return control->service ? 0 : GetLastError();
 }
 
@@ -102,10 +102,9 @@ static uint32_t stop(struct control *control) {
 
 static uint32_t configure(struct control *control) {
     control->part = "configure";
-    return api.change_config(control->service, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE, control->path, NULL,
-                             NULL, NULL, NULL, NULL, NULL)
-               ? 0
-               : GetLastError();
+    BOOL ok = api.change_config(control->service, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE,
+                                control->path, NULL, NULL, NULL, NULL, NULL, NULL);
+    return ok ? 0 : GetLastError();
 }
 
 static uint32_t reload(struct control *control) {
@@ -154,9 +153,8 @@ struct service_result service_perform(enum service_action action, const wchar_t 
     if (!load_api()) {
         result.error = GetLastError();
     } else {
-        control.manager = api.open_manager(NULL, NULL,
-                                           service_action_has_path(action) ? SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE
-                                                                           : SC_MANAGER_CONNECT);
+        const DWORD access = SC_MANAGER_CONNECT | (service_action_has_path(action) ? SC_MANAGER_CREATE_SERVICE : 0);
+        control.manager = api.open_manager(NULL, NULL, access);
         result.error = control.manager ? act(&control, action) : GetLastError();
     }
     if (control.manager) result.state = state_after(&control);
