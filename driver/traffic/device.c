@@ -114,6 +114,9 @@ void device_perform(struct device_handles *handles, const struct op *op, struct 
         perform_read(handles, op, one->handle, outcome);
     } else if (op->kind == OP_IOCTL) {
         perform_ioctl(handles, op, one->handle, outcome);
+    } else if (op->kind == OP_FLUSH) {
+        outcome->t0 = clock_now();
+        finish(outcome, FlushFileBuffers(one->handle));
     } else {
         outcome->t0 = clock_now();
         finish(outcome, CloseHandle(one->handle));

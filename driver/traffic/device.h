@@ -9,5 +9,5 @@ struct device_handles {
     struct buffer input, output; /* room for the data of the operation */
 };
 
-/* Performs open, write, read, ioctl or close. `outcome->data` is valid until the next call. */
+/* Performs open, write, read, ioctl, flush or close. `outcome->data` is valid until the next call. */
 void device_perform(struct device_handles *handles, const struct op *op, struct outcome *outcome);

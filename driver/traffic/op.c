@@ -166,6 +166,7 @@ static const struct rule {
     [OP_WRITE] = {"write", "write HANDLE DATA", BY_ACTOR, parse_write},
     [OP_READ] = {"read", "read HANDLE LENGTH", BY_ACTOR, parse_read},
     [OP_IOCTL] = {"ioctl", "ioctl HANDLE CODE DATA OUTLEN", BY_ACTOR, parse_ioctl},
+    [OP_FLUSH] = {"flush", "flush HANDLE", BY_ACTOR, parse_handle},
     [OP_CLOSE] = {"close", "close HANDLE", BY_ACTOR, parse_handle},
     [OP_EXIT] = {"exit", "exit CODE", BY_ACTOR, parse_exit},
     [OP_CRASH] = {"crash", "crash", BY_ACTOR, parse_nothing},
@@ -204,5 +205,5 @@ const char *op_parse(struct arena *arena, struct text rest, struct op *op) {
         if (!fault && arguments.rest.at) fault = "there are more arguments than that";
         return fault ? explain(arena, &rules[i], fault) : NULL;
     }
-    return "an operation: open, write, read, ioctl, close, exit, crash, sleep, barrier, kill, wait, type or service";
+    return "an operation: open, write, read, ioctl, flush, close, exit, crash, sleep, barrier, kill, wait, type or service";
 }

@@ -9,6 +9,7 @@ enum op_kind {
     OP_WRITE,
     OP_READ,
     OP_IOCTL,
+    OP_FLUSH,
     OP_CLOSE,
     OP_EXIT,
     OP_CRASH,
@@ -46,7 +47,7 @@ struct op {
     int actor;            /* index in the script, or CONDUCTOR */
     struct text id;       /* as written in the script, decoded */
     struct text raw;      /* ID OP ARG... as an actor process takes it; empty for the conductor's own */
-    struct text handle;   /* open, write, read, ioctl, close; a barrier's, service's or (kill) actor's name */
+    struct text handle;   /* open, write, read, ioctl, flush, close; a barrier's, service's or (kill) actor's name */
     struct text path;     /* open, service create and reload */
     struct data input;    /* write, ioctl, type */
     struct data output;   /* read, ioctl; the awaited text of type */

@@ -85,7 +85,8 @@ void script_note_end(struct parser *parser, const struct op *op) {
 }
 
 static bool uses_handle(enum op_kind kind) {
-    return kind == OP_OPEN || kind == OP_WRITE || kind == OP_READ || kind == OP_IOCTL || kind == OP_CLOSE;
+    return kind == OP_OPEN || kind == OP_WRITE || kind == OP_READ || kind == OP_IOCTL || kind == OP_FLUSH ||
+           kind == OP_CLOSE;
 }
 
 static bool add_step(struct parser *parser, const struct op *op) {
