@@ -1,0 +1,43 @@
+"""How a stop is answered: the requests to make before the target may run on."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from lab.kd.context import decode_context
+from lab.kd.manipulate import (
+    DBG_CONTINUE,
+    DBG_EXCEPTION_NOT_HANDLED,
+    Manipulate,
+    get_context,
+    go_on,
+    set_context,
+)
+from lab.kd.state_change import (
+    STATUS_BREAKPOINT,
+    STATUS_SINGLE_STEP,
+    ExceptionChange,
+    Machine,
+    StateChange,
+    control_report,
+)
+
+Steps = Generator[Manipulate, Manipulate | None, Manipulate]
+"""Yields requests, is sent their replies (None: no reply in time), returns the Continue."""
+
+_INT3 = 0xCC
+
+
+def steps(change: StateChange, machine: Machine) -> Steps:
+    """What to send to let the target run on after `change`."""
+    if not isinstance(change, ExceptionChange):
+        return go_on(DBG_CONTINUE, change.processor)
+    if change.code == STATUS_BREAKPOINT and control_report(change, machine).code[:1] == bytes((_INT3,)):
+        # A breakpoint that is part of the code would stop again: the target leaves stepping over it to us.
+        reply = yield get_context(change.processor)
+        context = decode_context(reply.data) if reply and not reply.failed else None
+        mask = 0xFFFFFFFF if machine is Machine.I386 else 0xFFFFFFFFFFFFFFFF
+        if context and context.machine is machine and context.program_counter == change.program_counter & mask:
+            yield set_context(change.processor, context.with_program_counter(context.program_counter + 1))
+    handled = change.code in (STATUS_BREAKPOINT, STATUS_SINGLE_STEP)
+    return go_on(DBG_CONTINUE if handled else DBG_EXCEPTION_NOT_HANDLED, change.processor)

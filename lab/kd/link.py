@@ -1,0 +1,332 @@
+"""The link layer as a state machine without I/O: bytes and time in, events and bytes out.
+
+Rules it keeps: every whole data packet is acknowledged at once, duplicates included; what the target sends again
+is recognised and given out once; of our own data packets one at a time is on its way, and it is sent again
+until it is acknowledged. It never asks the target to resend: the target does so by itself, and a request that
+comes late makes it repeat a stop that has been answered already.
+
+Times are seconds of any clock that does not go back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from lab.errors import UsageError
+from lab.kd.packets import (
+    BREAK_IN,
+    INITIAL_ID,
+    SYNC_BIT,
+    ControlPacket,
+    DataPacket,
+    Item,
+    Noise,
+    PacketType,
+    Parser,
+    encode_control,
+    encode_data,
+)
+
+RETRANSMIT_AFTER = 1.0
+SILENT_GAP = 0.3
+"""A packet that has begun and gets no more bytes for so long is damaged: a target sends packets in one go."""
+OVERTAKEN_AFTER = 0.1
+"""So long after a packet began, a whole packet found behind its beginning shows that it is damaged."""
+TOO_LONG = 1.5
+"""No packet takes so long, even at 115200 baud."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A data packet from the target: acknowledged, in order, given out once."""
+
+    type: PacketType
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The target has our data packet."""
+
+    type: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resynchronised:
+    """The target restarted its id streams: boot, reboot, or it had lost us. What was unsent or unacknowledged is void.
+
+    `by_reset`: in answer to a RESET, so that it means neither boot nor loss.
+    """
+
+    by_reset: bool = False
+
+
+LinkEvent = Received | Acknowledged | Resynchronised | Noise
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """A link at one moment, with the stop that was current: stored beside a snapshot, as JSON.
+
+    `session` belongs to the layer above; the rest is the link's own. Byte strings are hexadecimal.
+    """
+
+    send_id: int = INITIAL_ID
+    expected_id: int | None = None
+    """None: nothing was received yet, so that the first packet is accepted whatever its id."""
+    outstanding: tuple[int, str] | None = None
+    """Type and payload of our data packet that was not acknowledged."""
+    last: tuple[int, int, str] | None = None
+    """Id without SYNC, type and payload of the newest packet accepted."""
+    pending: str = ""
+    """Beginning of a packet whose rest the target was about to send."""
+    session: dict[str, Any] = field(default_factory=dict)
+    version: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """For `json.dump`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> LinkState:
+        """Raises UsageError when `data` is not what `to_json` of this version makes."""
+        names = {each.name for each in fields(cls)}
+        if data.get("version") != 1 or set(data) != names:
+            raise UsageError("the debugger link state of the snapshot has another format", "take the snapshot again")
+        outstanding, last = data["outstanding"], data["last"]
+        return cls(
+            int(data["send_id"]),
+            None if data["expected_id"] is None else int(data["expected_id"]),
+            (int(outstanding[0]), str(outstanding[1])) if outstanding else None,
+            (int(last[0]), int(last[1]), str(last[2])) if last else None,
+            str(data["pending"]),
+            dict(data["session"]),
+        )
+
+
+@dataclass
+class Counters:
+    """What went over the link."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    retransmissions: int = 0
+    noise_bytes: int = 0
+    resyncs: int = 0
+
+
+class Link:
+    """Host side of one serial kernel debugger connection."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parser = Parser()
+        self._send_id = INITIAL_ID
+        self._expected_id: int | None = None
+        self._outstanding: tuple[int, bytes] | None = None
+        self._resend_at = 0.0
+        self._last: tuple[int, int, bytes] | None = None
+        self._output = bytearray()
+        self._begun: float | None = None
+        self._latest = 0.0
+        self._looked_behind = False
+        self._reset_sent = False
+        self._reset_answered = False
+        self._since_reset: tuple[int, bytes] | None = None
+        self._after_reset: tuple[int, bytes] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Our last data packet is not acknowledged yet: another must wait."""
+        return self._outstanding is not None
+
+    @property
+    def due(self) -> float | None:
+        """When `tick` wants to be called next; None for no need."""
+        times = [self._resend_at] if self._outstanding else []
+        if self._begun is not None:
+            times.append(min(self._latest + SILENT_GAP, self._begun + TOO_LONG))
+            if not self._looked_behind:
+                times.append(self._begun + OVERTAKEN_AFTER)
+        return min(times) if times else None
+
+    def take_output(self) -> bytes:
+        """Bytes to send to the target now."""
+        output = bytes(self._output)
+        self._output.clear()
+        return output
+
+    def receive(self, data: bytes, now: float) -> list[LinkEvent]:
+        """Take bytes from the target."""
+        events = self._handle(self._parser.feed(data))
+        self._watch_parser(now)
+        return events
+
+    def tick(self, now: float) -> list[LinkEvent]:
+        """Let time pass: send again what was not acknowledged, give up packets that will not be completed."""
+        if self._outstanding and now >= self._resend_at:
+            self._transmit(now)
+            self.counters.retransmissions += 1
+        if not self._stuck(now):
+            return []
+        events: list[LinkEvent] = []
+        while self._begun is not None and self._parser.pending:
+            events += self._handle(self._parser.give_up())
+        self._begun = None
+        self._watch_parser(now)
+        return events
+
+    def send(self, packet_type: int, payload: bytes, now: float) -> None:
+        """Send a data packet. Only when not `busy`."""
+        if self._outstanding is not None:
+            raise RuntimeError("one data packet at a time")
+        self._outstanding = (packet_type, payload)
+        self._transmit(now)
+
+    def abandon(self) -> None:
+        """Give up the data packet that is not acknowledged; the next one takes its id."""
+        self._outstanding = None
+
+    def send_break_in(self) -> None:
+        """Ask a running target to stop."""
+        self._output += BREAK_IN
+
+    def send_reset(self) -> None:
+        """Ask the target to restart both id streams: for attaching and recovery only."""
+        self._reset_sent = True
+        self._since_reset = None
+        self._output += encode_control(PacketType.RESET)
+
+    def freeze(self, session: dict[str, Any]) -> LinkState:
+        """The state to store with a snapshot of the target."""
+        return LinkState(
+            self._send_id,
+            self._expected_id,
+            (self._outstanding[0], self._outstanding[1].hex()) if self._outstanding else None,
+            (self._last[0], self._last[1], self._last[2].hex()) if self._last else None,
+            self._parser.pending.hex(),
+            session,
+        )
+
+    def thaw(self, state: LinkState, now: float) -> None:
+        """Go back to `state`, as the target did. What this link was in the middle of is forgotten."""
+        self._begin()
+        self._send_id = state.send_id
+        self._expected_id = state.expected_id
+        if state.outstanding:
+            self._outstanding = (state.outstanding[0], bytes.fromhex(state.outstanding[1]))
+            self._resend_at = now + RETRANSMIT_AFTER
+        if state.last:
+            self._last = (state.last[0], state.last[1], bytes.fromhex(state.last[2]))
+        self._parser.feed(bytes.fromhex(state.pending))
+        self._watch_parser(now)
+
+    def _transmit(self, now: float) -> None:
+        assert self._outstanding  # noqa: S101
+        self._output += encode_data(self._outstanding[0], self._send_id, self._outstanding[1])
+        self._resend_at = now + RETRANSMIT_AFTER
+
+    def _watch_parser(self, now: float) -> None:
+        """Note when the packet that the parser holds began and last grew."""
+        self._latest = now
+        self._looked_behind = False
+        if not self._parser.pending:
+            self._begun = None
+        elif self._begun is None:
+            self._begun = now
+
+    def _stuck(self, now: float) -> bool:
+        """Will the packet that the parser holds never be completed?"""
+        if self._begun is None:
+            return False
+        if now - self._latest >= SILENT_GAP or now - self._begun >= TOO_LONG:
+            return True
+        if self._looked_behind or now - self._begun < OVERTAKEN_AFTER:
+            return False
+        self._looked_behind = True
+        return self._parser.whole_packet_behind()
+
+    def _handle(self, items: list[Item]) -> list[LinkEvent]:
+        events: list[LinkEvent] = []
+        for item in items:
+            if isinstance(item, DataPacket):
+                self._data(item, events)
+            elif isinstance(item, ControlPacket):
+                self._control(item, events)
+            else:
+                self.counters.noise_bytes += len(item.data)
+                events.append(item)
+        if any(not isinstance(item, Noise) for item in items):
+            self._begun = None
+        return events
+
+    def _data(self, packet: DataPacket, events: list[LinkEvent]) -> None:
+        self._reset_answered = False
+        plain_id = packet.packet_id & ~SYNC_BIT
+        self._output += encode_control(PacketType.ACKNOWLEDGE, plain_id)
+        content = (int(packet.type), packet.payload)
+        if packet.packet_id & SYNC_BIT:
+            if self._last == (plain_id, *content):
+                self.counters.duplicates += 1
+                return
+            self._restart_streams(events, by_reset=False)
+            self._expected_id = plain_id
+        if self._expected_id is None:
+            self._expected_id = plain_id
+        if plain_id != self._expected_id:
+            self.counters.duplicates += 1
+            return
+        self._expected_id ^= 1
+        self._last = (plain_id, *content)
+        repeated = self._after_reset == content and packet.type is not PacketType.STATE_CHANGE64
+        self._after_reset = None
+        if repeated:
+            self.counters.duplicates += 1
+            return
+        if self._reset_sent:
+            self._since_reset = content
+        self.counters.accepted += 1
+        events.append(Received(packet.type, packet.payload))
+
+    def _control(self, packet: ControlPacket, events: list[LinkEvent]) -> None:
+        if packet.type is PacketType.ACKNOWLEDGE:
+            if self._outstanding and packet.packet_id == self._send_id:
+                packet_type, payload = self._outstanding
+                self._outstanding = None
+                self._send_id ^= 1
+                events.append(Acknowledged(packet_type, payload))
+        elif packet.type is PacketType.RESEND:
+            if self._outstanding:
+                self._output += encode_data(self._outstanding[0], self._send_id, self._outstanding[1])
+                self.counters.retransmissions += 1
+        else:
+            self._reset(events)
+
+    def _reset(self, events: list[LinkEvent]) -> None:
+        # What the target sent after our RESET had left and before it saw it, it sends once more, under a new id.
+        repeated = self._since_reset if self._reset_sent else None
+        ours = self._reset_sent
+        if not ours and not self._reset_answered:
+            self._output += encode_control(PacketType.RESET)
+            self._reset_answered = True
+        elif not ours:
+            self._reset_answered = False
+            return
+        self._restart_streams(events, by_reset=True)
+        self._after_reset = repeated
+
+    def _restart_streams(self, events: list[LinkEvent], *, by_reset: bool) -> None:
+        self._send_id = INITIAL_ID
+        self._expected_id = INITIAL_ID
+        self._outstanding = None
+        self._reset_sent = False
+        self._since_reset = None
+        self._after_reset = None
+        self._last = None
+        self.counters.resyncs += 1
+        events.append(Resynchronised(by_reset))

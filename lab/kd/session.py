@@ -1,0 +1,415 @@
+"""What the host says to the target and when: answers to stops, prompts and file requests. No I/O, no clock."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import StrEnum
+from typing import Any
+
+from lab.errors import UsageError
+from lab.kd import answer, debug_io, file_io, manipulate, state_change
+from lab.kd.break_in import BreakIn
+from lab.kd.errors import MalformedMessageError
+from lab.kd.events import (
+    FileRequestEvent,
+    KdEvent,
+    ModuleEvent,
+    NoteEvent,
+    PrintEvent,
+    PromptEvent,
+    RawEvent,
+    ResyncEvent,
+    StopEvent,
+)
+from lab.kd.link import Acknowledged, Link, LinkEvent, LinkState, Received, Resynchronised
+from lab.kd.manipulate import CONTINUES, Manipulate
+from lab.kd.packets import Noise, PacketType
+from lab.kd.policy import Policy, Reaction
+from lab.kd.raw_text import RawText
+from lab.kd.state_change import ExceptionChange, Machine, ModuleChange, StateChange
+from lab.kd.stop_reason import BUGCHECK, StopReasons
+
+ANSWERED_WITHIN = 2.0
+"""Seconds after which an acknowledged request of an automatic answer counts as refused."""
+TAKEN_WITHIN = 3.5
+"""The same for a request that is not even acknowledged, however often it is sent."""
+
+
+class KdState(StrEnum):
+    """What the client knows about the target."""
+
+    UNKNOWN = "unknown"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    LOST = "lost"
+    """The other side closed the connection."""
+    CLOSED = "closed"
+    """We closed it."""
+
+
+class Session:
+    """One target, from the first byte on. Used by one thread; `emit` gets every event, in order."""
+
+    def __init__(self, policy: Policy, emit: Callable[[KdEvent], None]) -> None:
+        self.link = Link()
+        self.state = KdState.UNKNOWN
+        self.stop: StateChange | None = None
+        self.stop_event: StopEvent | None = None
+        self.held = False
+        self.machine: Machine | None = None
+        self._policy = policy
+        self._emit = emit
+        self._incoming: list[LinkEvent] = []
+        self._queue: deque[tuple[int, bytes]] = deque()
+        self._raw = RawText()
+        self._reasons = StopReasons(policy.bugcheck_stops)
+        self.break_in = BreakIn()
+        self._steps: answer.Steps | None = None
+        self._awaited: Manipulate | None = None
+        self._awaited_taken = False
+        self._patience: float | None = None
+        self._continuing: StateChange | None = None
+        self._request: tuple[Manipulate, Future[Manipulate]] | None = None
+        self._resuming: list[Future[None]] = []
+
+    # --- bytes and time ---
+
+    def receive(self, data: bytes, now: float) -> bytes:
+        """Take bytes; return what must be sent at once. `work` then deals with what they say."""
+        self._incoming += self.link.receive(data, now)
+        return self.link.take_output()
+
+    def work(self, now: float) -> bytes:
+        """Deal with everything received and due; return what is to be sent."""
+        self._incoming += self.link.tick(now)
+        incoming, self._incoming = self._incoming, []
+        for event in incoming:
+            self._handle(event, now)
+        if self._raw.due is not None and now >= self._raw.due:
+            self._emit_raw(self._raw.flush())
+        if self._patience is not None and now >= self._patience:
+            self._lose_patience(now)
+        self.break_in.drive(self.link, now, stopped=self.state is KdState.STOPPED)
+        self._pump(now)
+        return self.link.take_output()
+
+    @property
+    def due(self) -> float | None:
+        """When `work` wants to be called next, with or without bytes."""
+        times = [self.link.due, self._raw.due, self._patience]
+        if self.state is not KdState.STOPPED:
+            times.append(self.break_in.due)
+        known = [each for each in times if each is not None]
+        return min(known) if known else None
+
+    # --- commands ---
+
+    def ask_break_in(self, future: Future[StopEvent | None], now: float, *, hold: bool) -> None:
+        """Stop the target. The future gets the stop; with `hold` off the target runs on before it is set."""
+        if self.state is KdState.STOPPED and self.held:
+            future.set_result(self.stop_event)
+        else:
+            self.break_in.ask(future, now, hold=hold, attached=self.state is not KdState.UNKNOWN)
+
+    def resume(self, future: Future[None], now: float) -> None:
+        """Let a held target run. The future is set when it does; at once when it is not held."""
+        if self.state is not KdState.STOPPED or self.stop is None:
+            future.set_result(None)
+            return
+        self._resuming.append(future)
+        if self.held:
+            self.held = False
+            self._begin_answer(now)
+
+    def request(self, message: Manipulate, future: Future[Manipulate]) -> None:
+        """Ask a held target. The future gets the reply, or UsageError when the target is not held."""
+        if self.state is not KdState.STOPPED or not self.held:
+            future.set_exception(UsageError("the target is running", "break in first: requests need a stopped target"))
+        elif self._request is not None:
+            future.set_exception(RuntimeError("one request at a time"))
+        else:
+            self._request = (message, future)
+            self._queue.append((PacketType.STATE_MANIPULATE, message.encode()))
+
+    def forget_request(self) -> None:
+        """Nobody waits for the reply any more."""
+        self._request = None
+
+    def fail(self, error: Callable[[], Exception], state: KdState) -> None:
+        """The link is gone: everybody who waits gets an error."""
+        self.state = state
+        waiting: list[Future[Any]] = [*self.break_in.take(), *self._resuming]
+        if self._request:
+            waiting.append(self._request[1])
+        self._resuming = []
+        self._request = None
+        for future in waiting:
+            _settle(future, error=error())
+
+    # --- snapshots ---
+
+    def freeze(self) -> LinkState:
+        """Everything that must go back in time when the target does."""
+        session = {
+            "state": str(self.state),
+            "stop": self.stop.payload.hex() if self.stop else None,
+            "held": self.stop_event.reason if self.held and self.stop_event else None,
+            "continuing": self._continuing is not None and self._continuing is self.stop,
+            "queue": [[kind, payload.hex()] for kind, payload in self._queue],
+            "machine": self.machine.value if self.machine else None,
+            "reasons": self._reasons.to_json(),
+        }
+        return self.link.freeze(session)
+
+    def thaw(self, state: LinkState, now: float) -> None:
+        """The target went back to where it was at `freeze`."""
+        self._incoming = []
+        self._raw = RawText()
+        self.link.thaw(state, now)
+        session = state.session
+        self.state = KdState(session.get("state", KdState.UNKNOWN))
+        self.machine = Machine(session["machine"]) if session.get("machine") else None
+        self._reasons.restore(session.get("reasons", {}))
+        self._queue = deque((int(kind), bytes.fromhex(payload)) for kind, payload in session.get("queue", []))
+        self._end_answer()
+        self.stop = state_change.decode(bytes.fromhex(session["stop"])) if session.get("stop") else None
+        self.stop_event = None
+        self.held = bool(session.get("held"))
+        if self.held and isinstance(self.stop, ExceptionChange):
+            self.stop_event = _stop_event(self.stop, session["held"], Reaction.HOLD)
+        self._continuing = self.stop if session.get("continuing") else None
+        self.break_in.restart(now)
+        if self.stop and not self.held and self._continuing is None:
+            self._drop_requests()
+            self._begin_answer(now)
+
+    # --- what the link brings ---
+
+    def _handle(self, event: LinkEvent, now: float) -> None:
+        if isinstance(event, Noise):
+            self._emit_raw(self._raw.feed(event.data, now))
+            if self._raw.looks_plain(packets=self.link.counters.accepted):
+                self._emit(NoteEvent(text="the target prints plain text on the port, no debugger packets"))
+            return
+        self._emit_raw(self._raw.flush())
+        if isinstance(event, Received):
+            self._message(event, now)
+        elif isinstance(event, Acknowledged):
+            self._acknowledged(event, now)
+        elif isinstance(event, Resynchronised):
+            self._resynchronised(event)
+
+    def _message(self, packet: Received, now: float) -> None:
+        if self.state is KdState.UNKNOWN:
+            self.state = KdState.RUNNING
+        try:
+            match packet.type:
+                case PacketType.DEBUG_IO:
+                    self._debug_io(debug_io.decode(packet.payload))
+                case PacketType.STATE_CHANGE64:
+                    self._stopped(state_change.decode(packet.payload), now)
+                case PacketType.STATE_MANIPULATE:
+                    self._reply(manipulate.decode(packet.payload), now)
+                case PacketType.FILE_IO:
+                    request = file_io.decode(packet.payload)
+                    self._queue.append((PacketType.FILE_IO, request.refuse()))
+                    self._emit(FileRequestEvent(name=request.name))
+                case other:
+                    self._emit(NoteEvent(text=f"{other.name} packet of {len(packet.payload)} bytes"))
+        except MalformedMessageError as error:
+            self._emit(NoteEvent(text=f"a message that cannot be understood: {error}"))
+            if packet.type is PacketType.STATE_CHANGE64:
+                self._stopped(StateChange(0, 0, 0, 0, packet.payload), now)
+
+    def _debug_io(self, message: debug_io.PrintString | debug_io.GetString) -> None:
+        if isinstance(message, debug_io.GetString):
+            prompt = message.prompt.decode("latin-1")
+            reply = self._policy.answer(prompt)
+            self._queue.append((PacketType.DEBUG_IO, message.answer(reply.encode("latin-1", "replace"))))
+            self._emit(PromptEvent(processor=message.processor, text=prompt, answer=reply))
+            return
+        text = message.text.decode("latin-1")
+        self._emit(PrintEvent(processor=message.processor, text=text))
+        for event in self._reasons.printed(text, message.processor):
+            self._emit(event)
+
+    def _stopped(self, change: StateChange, now: float) -> None:
+        if self.stop is not None and change.payload == self.stop.payload:
+            return  # the same stop once more: its answer is on the way, or it is held
+        self.state = KdState.STOPPED
+        self.stop = change
+        self.stop_event = None
+        self.held = False
+        self._end_answer()
+        self._drop_requests()
+        if isinstance(change, ExceptionChange):
+            self._exception(change, now)
+        elif isinstance(change, ModuleChange):
+            self._emit(
+                ModuleEvent(
+                    processor=change.processor,
+                    name=_name(change.name),
+                    base=change.base,
+                    size=change.size,
+                    checksum=change.checksum,
+                    unload=change.unload,
+                )
+            )
+        elif isinstance(change, state_change.CommandChange):
+            self._emit(NoteEvent(text=f"the target asks for a command: {_name(change.command)!r}"))
+        if not self.held:
+            self._begin_answer(now)
+
+    def _exception(self, change: ExceptionChange, now: float) -> None:
+        reason, reaction = self._reasons.of(change, self.break_in.expects_stop(now), self._policy)
+        quiet = reason == "break-in" and not self.break_in.wants_hold
+        if self.break_in.wants_hold:
+            reaction = Reaction.HOLD
+        self.held = reaction is Reaction.HOLD
+        event = _stop_event(change, reason, reaction)
+        self.stop_event = event
+        if not quiet:
+            self._emit(event)
+        waiting = self.break_in.stopped(was_break_in=reason == "break-in")
+        if self.held:
+            for future in waiting:
+                _settle(future, result=event)
+        else:
+            self._resuming += [_then(future, event) for future in waiting]
+        if self.held and reason == BUGCHECK and self._policy.bugcheck is Reaction.CONTINUE and not waiting:
+            self._emit(NoteEvent(text="the target repeats its bugcheck stop: it stays stopped"))
+
+    def _resynchronised(self, event: Resynchronised) -> None:
+        self._queue.clear()
+        self._end_answer()
+        self.stop = None
+        self.stop_event = None
+        self.held = False
+        self._continuing = None
+        self.state = KdState.UNKNOWN if event.by_reset else KdState.RUNNING
+        if not event.by_reset:
+            self._reasons.forget()
+            self._emit(ResyncEvent())
+            self._resumed()
+
+    def _drop_requests(self) -> None:
+        self._queue = deque(each for each in self._queue if each[0] != PacketType.STATE_MANIPULATE)
+
+    # --- answering ---
+
+    def _begin_answer(self, now: float) -> None:
+        assert self.stop  # noqa: S101
+        self._steps = answer.steps(self.stop, self.machine or state_change.guess_machine(self.stop))
+        self._advance(None, now)
+
+    def _advance(self, reply: Manipulate | None, now: float) -> None:
+        """Take the next step of the answer: `reply` belongs to the step before."""
+        assert self._steps  # noqa: S101
+        try:
+            message = next(self._steps) if self._awaited is None else self._steps.send(reply)
+        except StopIteration as end:
+            self._end_answer()
+            message = end.value
+        else:
+            self._awaited = message
+            self._awaited_taken = False
+            self._patience = now + TAKEN_WITHIN
+        self._queue.append((PacketType.STATE_MANIPULATE, message.encode()))
+
+    def _end_answer(self) -> None:
+        self._steps = None
+        self._awaited = None
+        self._patience = None
+
+    def _lose_patience(self, now: float) -> None:
+        """A request on the way to Continue is not answered: do without it rather than keep the target stopped."""
+        if not self._awaited_taken:
+            self.link.abandon()
+        self._advance(None, now)
+
+    def _acknowledged(self, event: Acknowledged, now: float) -> None:
+        if event.type != PacketType.STATE_MANIPULATE:
+            return
+        api = manipulate.decode(event.payload).api
+        if api not in CONTINUES:
+            if self._awaited is not None:
+                self._awaited_taken = True
+                self._patience = now + ANSWERED_WITHIN
+            return
+        answered, self._continuing = self._continuing, None
+        if answered is None or answered is not self.stop:
+            return  # it answered a stop that another has replaced since
+        self.stop = None
+        self.stop_event = None
+        self.state = KdState.RUNNING
+        self._resumed()
+
+    def _resumed(self) -> None:
+        resuming, self._resuming = self._resuming, []
+        for future in resuming:
+            _settle(future)
+
+    def _reply(self, reply: Manipulate, now: float) -> None:
+        if self._awaited is not None and reply.api == self._awaited.api:
+            self._advance(reply, now)
+        elif self._request is not None and reply.api == self._request[0].api:
+            future = self._request[1]
+            self._request = None
+            if reply.api == manipulate.Api.GET_VERSION:
+                self.machine = manipulate.decode_version(reply).machine or self.machine
+            _settle(future, result=reply)
+
+    def _pump(self, now: float) -> None:
+        if not self._queue or self.link.busy:
+            return
+        kind, payload = self._queue.popleft()
+        if kind == PacketType.STATE_MANIPULATE and manipulate.decode(payload).api in CONTINUES:
+            self._continuing = self.stop
+        self.link.send(kind, payload, now)
+
+    def _emit_raw(self, lines: list[str]) -> None:
+        for line in lines:
+            self._emit(RawEvent(text=line))
+
+
+def _settle(future: Future[Any], *, result: object = None, error: Exception | None = None) -> None:
+    """Complete a future, unless whoever waited for it gave up."""
+    with contextlib.suppress(Exception):
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+def _then(future: Future[StopEvent | None], result: StopEvent) -> Future[None]:
+    """A future whose completion completes `future` with `result`."""
+    first: Future[None] = Future()
+
+    def pass_on(done: Future[None]) -> None:
+        _settle(future, result=result, error=done.exception())  # type: ignore[arg-type]
+
+    first.add_done_callback(pass_on)
+    return first
+
+
+def _stop_event(change: ExceptionChange, reason: str, reaction: Reaction) -> StopEvent:
+    return StopEvent(
+        processor=change.processor,
+        code=change.code,
+        address=change.address,
+        program_counter=change.program_counter,
+        first_chance=change.first_chance,
+        reason=reason,
+        reaction=reaction.value,
+        change=change,
+    )
+
+
+def _name(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")

@@ -1,0 +1,131 @@
+"""Where the bytes of a kernel debugger link come from: sockets, and what else behaves like one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from pathlib import Path
+from typing import Protocol
+
+from lab.errors import GuestLostError
+
+CONNECT_DEADLINE = 5.0
+MAX_UNSENT = 1 << 20
+
+
+class Transport(Protocol):
+    """A byte stream to one target. One thread receives and sends; any thread may call `wake`."""
+
+    def recv(self, size: int, timeout: float | None) -> bytes | None:
+        """Up to `size` bytes; b"" when the other side is gone; None after `timeout` seconds or `wake`."""
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes without ever waiting for the target. Raises OSError when the other side is gone."""
+
+    def wake(self) -> None:
+        """Make the present or the next `recv` return at once."""
+
+    def close(self) -> None:
+        """Close; the target finds that nobody is there."""
+
+
+class SocketTransport:
+    """A connected stream socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._socket.setblocking(False)
+        self._unsent = bytearray()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self._poll.register(self._wake, select.POLLIN)
+
+    def recv(self, size: int, timeout: float | None) -> bytes | None:
+        received = self._try_recv(size)
+        if received is not None:
+            return received
+        wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
+        self._poll.modify(self._socket, wanted)
+        ready = dict(self._poll.poll(None if timeout is None else max(timeout, 0) * 1000))
+        if self._wake in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._wake)
+        if ready.get(self._socket.fileno(), 0) & select.POLLOUT:
+            self._flush()
+        return self._try_recv(size)
+
+    def send(self, data: bytes) -> None:
+        if len(self._unsent) + len(data) > MAX_UNSENT:
+            raise TimeoutError("the target's side does not take any bytes")
+        self._unsent += data
+        self._flush()
+
+    def wake(self) -> None:
+        with contextlib.suppress(OSError):
+            os.eventfd_write(self._wake, 1)
+
+    def close(self) -> None:
+        if self._wake >= 0:
+            self._socket.close()
+            os.close(self._wake)
+            self._wake = -1
+
+    def _try_recv(self, size: int) -> bytes | None:
+        try:
+            return self._socket.recv(size)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except ConnectionError:
+            return b""
+
+    def _flush(self) -> None:
+        try:
+            while self._unsent:
+                del self._unsent[: self._socket.send(self._unsent)]
+        except (BlockingIOError, InterruptedError):
+            return
+
+
+class UnixTransport(SocketTransport):
+    """A unix socket. Raises GuestLostError when nobody listens on it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_connect_unix(path))
+
+
+class TcpTransport(SocketTransport):
+    """A TCP connection. Raises GuestLostError when nobody listens there."""
+
+    def __init__(self, host: str, port: int) -> None:
+        try:
+            connection = socket.create_connection((host, port), CONNECT_DEADLINE)
+        except OSError as error:
+            raise _nobody(f"tcp:{host}:{port}", error) from error
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(connection)
+
+
+def _connect_unix(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # A socket's address holds 107 bytes, a path may be longer: go through a descriptor of its directory.
+        directory = os.open(path.absolute().parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            connection.settimeout(CONNECT_DEADLINE)
+            connection.connect(f"/proc/self/fd/{directory}/{path.name}")
+        finally:
+            os.close(directory)
+    except OSError as error:
+        connection.close()
+        raise _nobody(str(path), error) from error
+    return connection
+
+
+def _nobody(where: str, error: OSError) -> GuestLostError:
+    return GuestLostError(
+        f"cannot reach a kernel debugger target at {where}: {error.strerror or error}",
+        "is the virtual machine running, and is no other debugger attached to it?",
+    )
