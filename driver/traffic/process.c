@@ -29,6 +29,12 @@ struct far_ends {
     HANDLE input, output, errors;
 };
 
+/* Of a call that failed: never 0. */
+static uint32_t last_error(void) {
+    uint32_t error = GetLastError();
+    return error ? error : ERROR_GEN_FAILURE;
+}
+
 static void close_handle(HANDLE *handle) {
     if (*handle) CloseHandle(*handle);
     *handle = NULL;
@@ -88,9 +94,9 @@ static uint32_t create_with_list(wchar_t *command_line, const struct far_ends *e
     InitializeProcThreadAttributeList(NULL, 1, 0, &size);
     LPPROC_THREAD_ATTRIBUTE_LIST attributes = memory_new(size);
     if (!InitializeProcThreadAttributeList(attributes, 1, 0, &size)) {
-        error = GetLastError();
+        error = last_error();
     } else {
-        if (!create(command_line, ends, attributes, created)) error = GetLastError();
+        if (!create(command_line, ends, attributes, created)) error = last_error();
         DeleteProcThreadAttributeList(attributes);
     }
     memory_free(attributes);
@@ -99,13 +105,13 @@ static uint32_t create_with_list(wchar_t *command_line, const struct far_ends *e
 
 uint32_t process_start(wchar_t *command_line, bool pipe_errors, struct child *child) {
     struct far_ends ends = {0};
-    PROCESS_INFORMATION created;
+    PROCESS_INFORMATION created = {0};
     uint32_t error;
     *child = (struct child){0};
     if (open_pipes(pipe_errors, child, &ends)) {
         error = create_with_list(command_line, &ends, &created);
     } else {
-        error = GetLastError();
+        error = last_error();
     }
     close_far_ends(&ends, pipe_errors);
     if (error) {
