@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LAB_KEY = re.compile(rb"^lab[ \t]*:[ \t]*[\"']?[0-9]*[\"']?[ \t]*(#.*)?\r?$", re.MULTILINE)
 _STEPS_KEY = re.compile(rb"^steps[ \t]*:", re.MULTILINE)
 _HEAD = 64 << 10
+MAX_BAD = 30
+MAX_HEADLINE = 300
 _CAUSE = "lab_cause"
 _LETTERS = {Cause.CRASHED: "C", Cause.HUNG: "H", Cause.GUEST_LOST: "G", Cause.INFRASTRUCTURE: "I", Cause.USAGE: "U"}
 
@@ -193,6 +195,11 @@ def _summary(session: ScenarioSession) -> Iterator[str]:
     verdicts = session.verdicts
     causes = Counter(verdict.cause.value for verdict in verdicts)
     yield "endings:   " + ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
+    bad = [verdict for verdict in verdicts if not verdict.is_good]
+    for verdict in bad[:MAX_BAD]:
+        yield f"  {verdict.scenario.id}: {verdict.headline()[:MAX_HEADLINE]}"
+    if len(bad) > MAX_BAD:
+        yield f"  and {len(bad) - MAX_BAD} more"
     if session.run_directory.exists():
         yield f"results:   {session.run_directory}"
     if session.lab is not None:

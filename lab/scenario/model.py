@@ -93,6 +93,8 @@ class Step:
     asked: int | None = None
     """Bytes asked for."""
     ioctl: IoctlSpec | None = None
+    may_be_cut: bool = False
+    """Its actor is killed in the same block, perhaps before this is done."""
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,9 @@ class Planner:
             kind = self._kind(item, here)
             if kind is not None:
                 steps.extend(self._conducted(kind, item, here, f"{step_id}@{CONDUCTOR}.{i + 1}"))
-        block = Block(step_id, self._report.line(where), timeout, tuple(steps))
+        killed = {step.args[0] for step in steps if step.op == "kill"}
+        cut = [replace(step, may_be_cut=True) if step.actor in killed else step for step in steps]
+        block = Block(step_id, self._report.line(where), timeout, tuple(cut))
         return self._with_barriers(block, (*where, "parallel"))
 
     def _with_barriers(self, block: Block, where: Location) -> Block:

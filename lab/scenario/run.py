@@ -61,7 +61,7 @@ class _Run:
         else:
             verdict = self._attempt()
         verdict.timings = self._timings
-        verdict.kd_lines = self._kd.lines
+        verdict.kd_lines = self._own_kd.lines
         if self._recorder:
             verdict.operations = len(self._recorder.observed.ops)
         self._keep(verdict)
@@ -156,9 +156,13 @@ class _Run:
             return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
         return self._compare(recorder)
 
+    @property
+    def _own_kd(self) -> KdSlice:
+        """What the scenario's own driver printed: not the unloading of the one before it."""
+        return self._kd if self._scenario.isolation is Isolation.NONE else self._kd.since_load()
+
     def _compare(self, recorder: Recorder) -> Verdict:
-        kd = self._kd if self._scenario.isolation is Isolation.NONE else self._kd.since_load()
-        failures = judge(self._scenario, recorder.observed, kd)
+        failures = judge(self._scenario, recorder.observed, self._own_kd)
         if not failures:
             return Verdict(self._scenario, Cause.PASSED)
         first = failures[0]
@@ -172,7 +176,7 @@ class _Run:
         artifacts = self._artifacts
         artifacts.copy(self._scenario.path, "scenario.yaml")
         artifacts.write_lines("kd.jsonl", self._kd.raw)
-        artifacts.write_lines("kd.log", self._kd.lines)
+        artifacts.write_lines("kd.log", self._own_kd.lines)
         if self._recorder:
             history = self._recorder.observed.history(self._scenario)
             artifacts.write_lines("history.jsonl", (operation.to_json() for operation in history))
