@@ -19,6 +19,23 @@ Transfer_DeviceFlags(VOID)
 #endif
 }
 
+#if defined(EXAMPLE_IO_NEITHER)
+
+/*
+ * Keeps the status of an exception. To be called from the filter: there the code comes from the exception's record,
+ * while in the handler it comes from a register that not every system sets.
+ */
+EXAMPLE_PAGED static LONG
+Transfer_Catch(_In_ PEXCEPTION_POINTERS Exception, _Out_ PNTSTATUS Status)
+{
+    PAGED_CODE();
+
+    *Status = Exception->ExceptionRecord->ExceptionCode;
+    return EXCEPTION_EXECUTE_HANDLER;
+}
+
+#endif
+
 #if defined(EXAMPLE_IO_DIRECT)
 
 EXAMPLE_PAGED static NTSTATUS
@@ -51,6 +68,8 @@ Transfer_Locate(_Inout_ PEXAMPLE_TRANSFER Transfer, _In_ PIRP Irp, _In_ BOOLEAN 
 EXAMPLE_PAGED static NTSTATUS
 Transfer_Locate(_Inout_ PEXAMPLE_TRANSFER Transfer, _In_ PIRP Irp, _In_ BOOLEAN IsRead)
 {
+    NTSTATUS status = STATUS_SUCCESS;
+
     PAGED_CODE();
 
     Transfer->Base = Irp->UserBuffer;
@@ -64,8 +83,8 @@ Transfer_Locate(_Inout_ PEXAMPLE_TRANSFER Transfer, _In_ PIRP Irp, _In_ BOOLEAN 
         } else {
             ProbeForRead(Transfer->Base, Transfer->Length, sizeof(UCHAR));
         }
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        return GetExceptionCode();
+    } __except (Transfer_Catch(GetExceptionInformation(), &status)) {
+        return status;
     }
     return STATUS_SUCCESS;
 }
@@ -87,27 +106,42 @@ Transfer_Begin(PEXAMPLE_TRANSFER Transfer, PIRP Irp)
     return Transfer->Length == 0 ? STATUS_SUCCESS : Transfer_Locate(Transfer, Irp, isRead);
 }
 
+#if defined(EXAMPLE_IO_NEITHER)
+
 /*
- * In the neither build the address can become invalid at any moment, another thread of the caller may unmap it:
- * probing once is not enough, every touch is guarded.
+ * The address can become invalid at any moment, another thread of the caller may unmap it: probing once is not
+ * enough, every touch is guarded. The touch must be a call into another image (memcpy of the kernel): clang guards
+ * calls only, and none that it can see through.
  */
+EXAMPLE_PAGED static NTSTATUS
+Transfer_Copy(_Out_writes_bytes_(Length) PUCHAR Destination, _In_reads_bytes_(Length) const UCHAR *Source,
+              _In_ ULONG Length)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    PAGED_CODE();
+
+    __try {
+        RtlCopyMemory(Destination, Source, Length);
+    } __except (Transfer_Catch(GetExceptionInformation(), &status)) {
+        return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+#else
+
 EXAMPLE_PAGED static NTSTATUS
 Transfer_Copy(_Out_writes_bytes_(Length) PUCHAR Destination, _In_reads_bytes_(Length) const UCHAR *Source,
               _In_ ULONG Length)
 {
     PAGED_CODE();
 
-#if defined(EXAMPLE_IO_NEITHER)
-    __try {
-        RtlCopyMemory(Destination, Source, Length);
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        return GetExceptionCode();
-    }
-#else
     RtlCopyMemory(Destination, Source, Length);
-#endif
     return STATUS_SUCCESS;
 }
+
+#endif
 
 _Use_decl_annotations_
 NTSTATUS
