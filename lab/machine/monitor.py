@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from qemu.qmp import QMPClient, QMPError
@@ -93,8 +94,7 @@ class Monitor:
 
     async def close(self) -> None:
         """Drop the connection; never raises."""
-        try:
+        # Disconnecting reports again whatever ended the connection before: EOF when QEMU was killed.
+        with contextlib.suppress(TimeoutError, QMPError, OSError, EOFError):
             async with asyncio.timeout(2):
                 await self._client.disconnect()
-        except (TimeoutError, QMPError, OSError):
-            pass

@@ -196,6 +196,7 @@ class Supervisor:
 def main() -> None:
     directory, lease = Path(sys.argv[1]), int(sys.argv[2])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)  # It reports what we raise anyway.
     os.chdir(directory)
     instance = Instance(directory)
     with instance.lock("supervisor", "another supervisor runs this VM"):

@@ -18,7 +18,7 @@ def test_probe_is_what_its_source_assembles_to(tmp_path: Path) -> None:
     object_file, binary = tmp_path / "probe.o", tmp_path / "probe.bin"
     source = PROBE.with_suffix(".S")
     subprocess.run(["clang", "--target=x86_64-elf", "-c", source, "-o", object_file], check=True)
-    link = ["ld.lld", "--oformat=binary", "-Ttext=0x7c00", "-o", binary, object_file]
+    link = ["ld.lld", "--oformat=binary", "-Ttext=0x7c00", "-o", str(binary), str(object_file)]
     subprocess.run(link, check=True)
     assert binary.read_bytes() == PROBE.read_bytes()
 
