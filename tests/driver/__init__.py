@@ -1,0 +1,1 @@
+"""Tests of the driver as it is built."""
