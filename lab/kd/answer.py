@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from lab.kd.context import decode_context
+from lab.kd.link import Link
 from lab.kd.manipulate import (
     DBG_CONTINUE,
     DBG_EXCEPTION_NOT_HANDLED,
     Manipulate,
     get_context,
+    get_version,
     go_on,
     set_context,
 )
@@ -28,8 +30,10 @@ Steps = Generator[Manipulate, Manipulate | None, Manipulate]
 _INT3 = 0xCC
 
 
-def steps(change: StateChange, machine: Machine) -> Steps:
+def steps(change: StateChange, machine: Machine, link: Link) -> Steps:
     """What to send to let the target run on after `change`."""
+    if link.doubtful:
+        yield from _settle_send_id(link)
     if not isinstance(change, ExceptionChange):
         return go_on(DBG_CONTINUE, change.processor)
     if change.code == STATUS_BREAKPOINT and control_report(change, machine).code[:1] == bytes((_INT3,)):
@@ -41,3 +45,10 @@ def steps(change: StateChange, machine: Machine) -> Steps:
             yield set_context(change.processor, context.with_program_counter(context.program_counter + 1))
     handled = change.code in (STATUS_BREAKPOINT, STATUS_SINGLE_STEP)
     return go_on(DBG_CONTINUE if handled else DBG_EXCEPTION_NOT_HANDLED, change.processor)
+
+
+def _settle_send_id(link: Link) -> Generator[Manipulate, Manipulate | None, None]:
+    """Make sure that the target obeys: it acknowledges a packet with the wrong id but ignores it; the next is right."""
+    link.doubtful = False
+    if (yield get_version()) is None:
+        yield get_version()

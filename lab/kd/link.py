@@ -129,6 +129,7 @@ class Link:
         self._send_id = INITIAL_ID
         self._expected_id: int | None = None
         self._outstanding: tuple[int, bytes] | None = None
+        self._transmissions = 0
         self._resend_at = 0.0
         self._last: tuple[int, int, bytes] | None = None
         self._output = bytearray()
@@ -136,9 +137,10 @@ class Link:
         self._latest = 0.0
         self._looked_behind = False
         self._reset_sent = False
-        self._reset_answered = False
         self._since_reset: tuple[int, bytes] | None = None
         self._after_reset: tuple[int, bytes] | None = None
+        self.doubtful = False
+        """The newest SYNC bit may have been noise: the target's stream went on as if nothing had happened."""
 
     @property
     def busy(self) -> bool:
@@ -186,7 +188,19 @@ class Link:
         if self._outstanding is not None:
             raise RuntimeError("one data packet at a time")
         self._outstanding = (packet_type, payload)
+        self._transmissions = 0
         self._transmit(now)
+
+    @property
+    def transmissions(self) -> int:
+        """How often the data packet that is not acknowledged was sent; 0 when there is none."""
+        return self._transmissions if self._outstanding else 0
+
+    def assume_acknowledged(self) -> list[LinkEvent]:
+        """The target did what our data packet asked: its acknowledgement was lost."""
+        events: list[LinkEvent] = []
+        self._control(ControlPacket(PacketType.ACKNOWLEDGE, self._send_id), events)
+        return events
 
     def abandon(self) -> None:
         """Give up the data packet that is not acknowledged; the next one takes its id."""
@@ -229,6 +243,7 @@ class Link:
     def _transmit(self, now: float) -> None:
         assert self._outstanding  # noqa: S101
         self._output += encode_data(self._outstanding[0], self._send_id, self._outstanding[1])
+        self._transmissions += 1
         self._resend_at = now + RETRANSMIT_AFTER
 
     def _watch_parser(self, now: float) -> None:
@@ -266,7 +281,6 @@ class Link:
         return events
 
     def _data(self, packet: DataPacket, events: list[LinkEvent]) -> None:
-        self._reset_answered = False
         plain_id = packet.packet_id & ~SYNC_BIT
         self._output += encode_control(PacketType.ACKNOWLEDGE, plain_id)
         content = (int(packet.type), packet.payload)
@@ -274,8 +288,10 @@ class Link:
             if self._last == (plain_id, *content):
                 self.counters.duplicates += 1
                 return
+            doubtful = plain_id == self._expected_id and self._send_id != INITIAL_ID
             self._restart_streams(events, by_reset=False)
             self._expected_id = plain_id
+            self.doubtful = doubtful
         if self._expected_id is None:
             self._expected_id = plain_id
         if plain_id != self._expected_id:
@@ -285,11 +301,11 @@ class Link:
         self._last = (plain_id, *content)
         repeated = self._after_reset == content and packet.type is not PacketType.STATE_CHANGE64
         self._after_reset = None
+        if self._reset_sent:
+            self._since_reset = content
         if repeated:
             self.counters.duplicates += 1
             return
-        if self._reset_sent:
-            self._since_reset = content
         self.counters.accepted += 1
         events.append(Received(packet.type, packet.payload))
 
@@ -308,21 +324,25 @@ class Link:
             self._reset(events)
 
     def _reset(self, events: list[LinkEvent]) -> None:
-        # What the target sent after our RESET had left and before it saw it, it sends once more, under a new id.
-        repeated = self._since_reset if self._reset_sent else None
+        """The target's answer to our RESET, or its own, which is answered once.
+
+        What the target sent and nobody had acknowledged when it saw a RESET, it sends again under a new id. That
+        is what was accepted after our RESET had left; or, if it was not ours, whatever came last.
+        """
         ours = self._reset_sent
-        if not ours and not self._reset_answered:
+        if ours:
+            repeated = self._since_reset or self._after_reset
+        else:
+            repeated = self._last[1:] if self._last else None
             self._output += encode_control(PacketType.RESET)
-            self._reset_answered = True
-        elif not ours:
-            self._reset_answered = False
-            return
         self._restart_streams(events, by_reset=True)
+        self._reset_sent = not ours
         self._after_reset = repeated
 
     def _restart_streams(self, events: list[LinkEvent], *, by_reset: bool) -> None:
         self._send_id = INITIAL_ID
         self._expected_id = INITIAL_ID
+        self.doubtful = False
         self._outstanding = None
         self._reset_sent = False
         self._since_reset = None

@@ -72,6 +72,8 @@ class Session:
         self._awaited_taken = False
         self._patience: float | None = None
         self._continuing: StateChange | None = None
+        self._told: bytes | None = None
+        """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
         self._request: tuple[Manipulate, Future[Manipulate]] | None = None
         self._resuming: list[Future[None]] = []
 
@@ -92,7 +94,7 @@ class Session:
             self._emit_raw(self._raw.flush())
         if self._patience is not None and now >= self._patience:
             self._lose_patience(now)
-        self.break_in.drive(self.link, now, stopped=self.state is KdState.STOPPED)
+        self.break_in.drive(self.link, now, stopped=self.state is KdState.STOPPED and not self._unheard)
         self._pump(now)
         return self.link.take_output()
 
@@ -100,10 +102,15 @@ class Session:
     def due(self) -> float | None:
         """When `work` wants to be called next, with or without bytes."""
         times = [self.link.due, self._raw.due, self._patience]
-        if self.state is not KdState.STOPPED:
+        if self.state is not KdState.STOPPED or self._unheard:
             times.append(self.break_in.due)
         known = [each for each in times if each is not None]
         return min(known) if known else None
+
+    @property
+    def _unheard(self) -> bool:
+        """Our Continue was sent more than once: the target may run already, and its acknowledgement be lost."""
+        return self._continuing is not None and self.link.transmissions > 1
 
     # --- commands ---
 
@@ -205,6 +212,9 @@ class Session:
     def _message(self, packet: Received, now: float) -> None:
         if self.state is KdState.UNKNOWN:
             self.state = KdState.RUNNING
+        if self._continuing is not None and self._shows_running(packet):
+            for event in self.link.assume_acknowledged():
+                self._handle(event, now)
         try:
             match packet.type:
                 case PacketType.DEBUG_IO:
@@ -224,6 +234,15 @@ class Session:
             if packet.type is PacketType.STATE_CHANGE64:
                 self._stopped(StateChange(0, 0, 0, 0, packet.payload), now)
 
+    def _shows_running(self, packet: Received) -> bool:
+        """Does a message that came after our Continue show that the target has taken it?
+
+        A stopped target says nothing of its own, except that it may repeat the stop.
+        """
+        if packet.type is PacketType.STATE_MANIPULATE:
+            return False
+        return self.stop is None or packet.payload != self.stop.payload
+
     def _debug_io(self, message: debug_io.PrintString | debug_io.GetString) -> None:
         if isinstance(message, debug_io.GetString):
             prompt = message.prompt.decode("latin-1")
@@ -239,6 +258,7 @@ class Session:
     def _stopped(self, change: StateChange, now: float) -> None:
         if self.stop is not None and change.payload == self.stop.payload:
             return  # the same stop once more: its answer is on the way, or it is held
+        told, self._told = self._told == change.payload, None
         self.state = KdState.STOPPED
         self.stop = change
         self.stop_event = None
@@ -246,7 +266,9 @@ class Session:
         self._end_answer()
         self._drop_requests()
         if isinstance(change, ExceptionChange):
-            self._exception(change, now)
+            self._exception(change, now, told=told)
+        elif told:
+            pass
         elif isinstance(change, ModuleChange):
             self._emit(
                 ModuleEvent(
@@ -263,7 +285,7 @@ class Session:
         if not self.held:
             self._begin_answer(now)
 
-    def _exception(self, change: ExceptionChange, now: float) -> None:
+    def _exception(self, change: ExceptionChange, now: float, *, told: bool) -> None:
         reason, reaction = self._reasons.of(change, self.break_in.expects_stop(now), self._policy)
         quiet = reason == "break-in" and not self.break_in.wants_hold
         if self.break_in.wants_hold:
@@ -271,7 +293,7 @@ class Session:
         self.held = reaction is Reaction.HOLD
         event = _stop_event(change, reason, reaction)
         self.stop_event = event
-        if not quiet:
+        if not quiet and not told:
             self._emit(event)
         waiting = self.break_in.stopped(was_break_in=reason == "break-in")
         if self.held:
@@ -283,6 +305,7 @@ class Session:
             self._emit(NoteEvent(text="the target repeats its bugcheck stop: it stays stopped"))
 
     def _resynchronised(self, event: Resynchronised) -> None:
+        self._told = self.stop.payload if event.by_reset and self.stop else None
         self._queue.clear()
         self._end_answer()
         self.stop = None
@@ -302,7 +325,8 @@ class Session:
 
     def _begin_answer(self, now: float) -> None:
         assert self.stop  # noqa: S101
-        self._steps = answer.steps(self.stop, self.machine or state_change.guess_machine(self.stop))
+        machine = self.machine or state_change.guess_machine(self.stop)
+        self._steps = answer.steps(self.stop, machine, self.link)
         self._advance(None, now)
 
     def _advance(self, reply: Manipulate | None, now: float) -> None:
