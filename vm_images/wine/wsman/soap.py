@@ -124,9 +124,10 @@ class Request:
 
     def __init__(self, envelope: bytes) -> None:
         self.message_id = ""
-        # Entities come with a DOCTYPE only, and no other encoding can hide one when UTF-8 is forced.
-        if b"<!DOCTYPE" in envelope:
-            raise invalid_xml("document type declarations are not accepted")
+        # Entities come with a DOCTYPE only. UTF-8 is forced below so that no other encoding hides one; UTF-16 with
+        # its byte order mark would be taken nevertheless.
+        if b"<!DOCTYPE" in envelope or b"\0" in envelope:
+            raise invalid_xml("document type declarations and UTF-16 are not accepted")
         try:
             root = ET.fromstring(envelope, ET.XMLParser(encoding="utf-8"))  # noqa: S314
         except (ET.ParseError, ValueError, LookupError) as error:
