@@ -125,9 +125,7 @@ def read_document(path: Path) -> Document:
         with path.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise FileError(
-            [_whole(name, f"cannot be read ({error.strerror})", "a readable YAML file")]
-        ) from None
+        raise FileError([_whole(name, f"cannot be read ({error.strerror})", "a readable YAML file")]) from None
     return parse_document(raw, name)
 
 
@@ -160,9 +158,7 @@ class _CoreLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
 
-_CoreLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
-)
+_CoreLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 _CoreLoader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
@@ -178,6 +174,7 @@ _CoreLoader.add_implicit_resolver(
 
 def _compose(text: str, name: str) -> Any:
     try:
+        _check_depth(text, name)
         loader = _CoreLoader(text)
         try:
             return loader.get_single_node()
@@ -192,8 +189,20 @@ def _compose(text: str, name: str) -> Any:
     except yaml.YAMLError as error:
         what = printable(str(error), 200)
         raise FileError([_whole(name, what, "plain text without control characters")]) from None
-    except RecursionError:
-        raise FileError([_whole(name, "is nested too deeply", f"at most {MAX_DEPTH} levels")]) from None
+
+
+def _check_depth(text: str, name: str) -> None:
+    """The C parser composes by recursion without a bound: deep nesting would overflow the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                right = f"at most {MAX_DEPTH} levels"
+                raise FileError([Problem(name, line, "file", "is nested too deeply", right)])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _syntax_advice(what: str) -> str:
@@ -222,11 +231,9 @@ class _Reader:
     def value(self, node: yaml.Node, where: Location, depth: int) -> Any:
         self._count += 1
         if self._count > MAX_VALUES:
-            raise FileError(
-                [_whole(self.name, f"holds over {MAX_VALUES} values", "a smaller file, fewer aliases")]
-            )
-        if depth > MAX_DEPTH:
-            self._bad(node, where, "is nested too deeply", f"at most {MAX_DEPTH} levels")
+            raise FileError([_whole(self.name, f"holds over {MAX_VALUES} values", "a smaller file, fewer aliases")])
+        if depth > MAX_DEPTH:  # An alias can lead back into its own value.
+            self._bad(node, where, "is nested too deeply", f"at most {MAX_DEPTH} levels, no alias inside itself")
             return None
         self.lines.setdefault(where, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
@@ -272,7 +279,7 @@ class _Reader:
         if not isinstance(node, yaml.ScalarNode):
             self._bad(node, where, "has a list or a mapping as a key", "a name")
             return None
-        if node.value == "<<" and node.style is None:
+        if node.value == "<<" and not node.style:
             self._bad(node, where, "has a merge key '<<'", "write the fields out")
             return None
         if node.tag != "tag:yaml.org,2002:str":

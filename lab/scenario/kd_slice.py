@@ -40,10 +40,13 @@ class KdSlice:
             result.append(printable(rest, MAX_LINE))
         return result
 
-    def since_load(self) -> KdSlice:
-        """Without what the unloading of an older driver printed: from the first module load on, if there is one."""
+    def since_load(self, file: str) -> KdSlice:
+        """Without what the unloading of an older driver printed: from the first load of the driver `file` on.
+
+        The whole slice when the debugger saw no such load.
+        """
         for i, entry in enumerate(self.entries):
-            if entry["kind"] == "module" and not entry.get("unload"):
+            if entry["kind"] == "module" and not entry.get("unload") and file in f"{entry.get('name')} {entry['text']}":
                 return KdSlice(self.raw[i:], self.entries[i:])
         return self
 

@@ -13,7 +13,7 @@ from lab.scenario.matrix import Point, at_point, matrix_points
 from lab.scenario.model import Block, Isolation, Scenario, Step, flat
 from lab.scenario.plan import Planner
 from lab.scenario.values import Report, log_expectation, milliseconds
-from lab.structure import structure_problems
+from lab.structure import check_structure, structure_problems
 
 TIMEOUT = "30s"
 
@@ -33,6 +33,8 @@ def load_scenarios(path: Path, config: Config) -> list[Scenario]:
 
 def check_scenarios(document: Document, path: Path, config: Config) -> list[Scenario]:
     """Like `load_scenarios`, of a document already read."""
+    if not isinstance(document.data, dict):
+        raise FileError(check_structure(document, _PACKAGE, _SCHEMA))
     problems = _check_matrix(document)
     scenarios = []
     if not problems:
@@ -40,7 +42,7 @@ def check_scenarios(document: Document, path: Path, config: Config) -> list[Scen
             at = at_point(document, point, problems)
             at, wrong = _readable_part(at)
             problems += wrong
-            if isinstance(at.data, dict) and "steps" in at.data:
+            if "steps" in at.data:
                 scenarios.append(_scenario(at, point, path, config, problems, incomplete=bool(wrong)))
     if problems:
         raise FileError(problems)
@@ -49,7 +51,7 @@ def check_scenarios(document: Document, path: Path, config: Config) -> list[Scen
 
 def _check_matrix(document: Document) -> list[Problem]:
     """A wrong matrix stands in the way of reading all the rest; it is checked on its own."""
-    if not isinstance(document.data, dict) or "matrix" not in document.data:
+    if "matrix" not in document.data:
         return []
     alone = {"lab": 1, "steps": [_NOTHING], "matrix": document.data["matrix"]}
     return [problem for _, problem in structure_problems(document, _PACKAGE, _SCHEMA, alone)]
@@ -57,9 +59,15 @@ def _check_matrix(document: Document) -> list[Problem]:
 
 def _readable_part(document: Document) -> tuple[Document, list[Problem]]:
     """What of the document follows the schema, so that its meaning can be checked too, and what is wrong."""
-    faults = [*structure_problems(document, _PACKAGE, _SCHEMA, document.data), *_misspelt(document)]
-    if not faults or not isinstance(document.data, dict):
-        return document if not faults else Document(document.file, None), [problem for _, problem in faults]
+    misspelt = dict(_misspelt(document))
+    faults = [
+        (where, problem)
+        for where, problem in structure_problems(document, _PACKAGE, _SCHEMA, document.data)
+        if where[:3] not in misspelt
+    ]
+    faults += misspelt.items()
+    if not faults:
+        return document, []
     data = dict(document.data)
     for where, _ in faults:
         if len(where) > 1 and where[0] == "steps" and isinstance(where[1], int):
@@ -72,8 +80,7 @@ def _readable_part(document: Document) -> tuple[Document, list[Problem]]:
 
 def _misspelt(document: Document) -> Iterator[tuple[Location, Problem]]:
     """Steps that would be read as those of an actor called `paralel`."""
-    data = document.data if isinstance(document.data, dict) else {}
-    steps, actors = data.get("steps"), data.get("actors")
+    steps, actors = document.data.get("steps"), document.data.get("actors")
     for i, step in enumerate(steps if isinstance(steps, list) else []):
         for name in step if isinstance(step, dict) else {}:
             meant = misspelt_step(name)

@@ -74,9 +74,8 @@ class _Run:
             return self._ended(error.cause, str(error), [error.advice] if error.advice else [])
         except Exception as error:  # A mistake of the lab's own must not look like one of the driver's.
             self._artifacts.write("traceback.txt", traceback.format_exc())
-            at = _place_of(error)
-            reason = f"the lab itself failed: {type(error).__name__}: {printable(str(error), 200)}{at}"
-            return self._ended(Cause.INFRASTRUCTURE, reason, ["the whole traceback is in traceback.txt"])
+            details = ["the whole traceback is in traceback.txt"]
+            return self._ended(Cause.INFRASTRUCTURE, own_mistake(error), details)
 
     def _ended(self, cause: Cause, reason: str, details: list[str]) -> Verdict:
         return Verdict(self._scenario, cause, printable(reason.replace("\n", "; "), 500), details=details)
@@ -137,18 +136,11 @@ class _Run:
 
     def _decide(self, recorder: Recorder, code: int, hung: HungError | None) -> Verdict:
         seen = recorder.observed
-        pending = [f"not returned: {item}" for item in seen.pending(self._scenario)]
         crash = self._lab.crash_seen()
         if crash is not None:
-            return self._ended(Cause.CRASHED, crash, pending)
+            return self._ended(Cause.CRASHED, crash, self._pending(recorder))
         if seen.timeout is not None or hung is not None:
-            limit = f"{self._scenario.timeout:g} s"
-            reason = f"not done within {limit}" if seen.timeout is None and seen.done is None else ""
-            if seen.timeout is not None:
-                where = f"step {seen.timeout.id}" if seen.timeout.id else f"the scenario ({limit})"
-                reason = f"{where} ran out of time"
-            first = f"; {pending[0]}" if pending else ""
-            return self._ended(Cause.HUNG, (reason or str(hung)) + first, pending)
+            return self._hung(recorder, hung)
         refused = [fault for fault in seen.faults if not fault.id]
         if seen.done is None or refused:
             what = f": {refused[0].what}" if refused else ""
@@ -156,10 +148,28 @@ class _Run:
             return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
         return self._compare(recorder)
 
+    def _pending(self, recorder: Recorder) -> list[str]:
+        if recorder.observed.done and not recorder.observed.timeout:
+            return []
+        return [f"not returned: {item}" for item in recorder.observed.pending(self._scenario)]
+
+    def _hung(self, recorder: Recorder, hung: HungError | None) -> Verdict:
+        pending = self._pending(recorder)
+        timeout = recorder.observed.timeout
+        if pending:
+            reason = pending[0]
+        elif timeout is not None:
+            reason = f"{timeout.id or 'the scenario'} ran out of time: {timeout.what}"
+        else:
+            reason = str(hung)
+        return self._ended(Cause.HUNG, reason, pending)
+
     @property
     def _own_kd(self) -> KdSlice:
         """What the scenario's own driver printed: not the unloading of the one before it."""
-        return self._kd if self._scenario.isolation is Isolation.NONE else self._kd.since_load()
+        if self._scenario.isolation is Isolation.NONE:
+            return self._kd
+        return self._kd.since_load(self._scenario.driver.file.name)
 
     def _compare(self, recorder: Recorder) -> Verdict:
         failures = judge(self._scenario, recorder.observed, self._own_kd)
@@ -209,7 +219,8 @@ class _Run:
             return {"unknown": str(error)}
 
 
-def _place_of(error: Exception) -> str:
-    """Where in the lab's own code an error was raised."""
+def own_mistake(error: Exception) -> str:
+    """One line for an exception that no code of the lab's should have let out, with the place it came from."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if f"/{package}/" in frame.filename]
-    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    at = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"the lab itself failed: {type(error).__name__}: {printable(str(error), 200)}{at}"

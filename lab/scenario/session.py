@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.errors import Cause, LabError
 from lab.scenario.artifacts import new_run_directory
 from lab.scenario.model import Scenario
-from lab.scenario.run import run_scenario
+from lab.scenario.run import own_mistake, run_scenario
 from lab.scenario.running import RunningLab
 from lab.scenario.verdict import Verdict
 
@@ -58,6 +58,8 @@ class ScenarioSession:
             except LabError as error:
                 details = [f"what to do: {error.advice}"] if error.advice else []
                 self._lost = (error.cause, f"the lab did not come up: {error}", details)
+            except Exception as error:
+                self._lost = (Cause.INFRASTRUCTURE, f"the lab did not come up: {own_mistake(error)}", [])
             self.bring_up_seconds = time.monotonic() - start
         return self.lab
 
@@ -65,5 +67,10 @@ class ScenarioSession:
         try:
             lab.recover(f"{verdict.cause.value} in {verdict.scenario.id}")
         except LabError as error:
-            reason = f"the guest was lost in {verdict.scenario.id} and could not be put back: {error}"
-            self._lost = (Cause.GUEST_LOST, reason, [f"what to do: {error.advice or 'lab down; lab up'}"])
+            self._give_up(verdict, str(error), error.advice)
+        except Exception as error:
+            self._give_up(verdict, own_mistake(error), "")
+
+    def _give_up(self, verdict: Verdict, why: str, advice: str) -> None:
+        reason = f"the guest was lost in {verdict.scenario.id} and could not be put back: {why}"
+        self._lost = (Cause.GUEST_LOST, reason, [f"what to do: {advice or 'lab down; lab up'}"])
