@@ -20,14 +20,23 @@ class Stub:
 
     def __init__(self, binary: Path, fifo: Path, *options: str) -> None:
         os.mkfifo(fifo)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self.process = subprocess.Popen(
-                [binary, *options, f"fd:{theirs.fileno()}", fifo], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE
-            )
-        self.line = ours
-        self.host = Host(ours)
+        self._command = [str(binary), *options]
+        self._fifo = fifo
+        self.line, self._far_end = socket.socketpair()
+        self.host = Host(self.line)
         self.carrier = os.open(fifo, os.O_RDWR)
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        far_end = self._far_end.fileno()
+        command = [*self._command, f"fd:{far_end}", str(self._fifo)]
+        return subprocess.Popen(command, pass_fds=[far_end], stderr=subprocess.PIPE)
+
+    def restart(self) -> None:
+        """Kills it and starts another on the same line and carrier."""
+        self.process.kill()
+        self.process.communicate()
+        self.process = self._start()
 
     def write(self, *records: bytes) -> None:
         for record in records:
@@ -38,6 +47,7 @@ class Stub:
         if self.carrier < 0:
             return ""
         self.line.close()
+        self._far_end.close()
         os.close(self.carrier)
         self.carrier = -1
         self.process.terminate()
