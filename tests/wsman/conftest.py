@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ USER, PASSWORD = "lab", "pass:word 1"
 
 
 class Service:
-    def __init__(self, directory: Path, *options: str) -> None:
+    kill_wine: Callable[[], object]
+
+    def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] = os.environ) -> None:
         credentials = directory / "credentials"
         credentials.write_text(f"# users\n{USER}:{PASSWORD}\n", encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wsman", "--credentials", credentials, "--listen", "127.0.0.1:0", *options],
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+            env={**environment, "PYTHONPATH": str(SOURCE)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
