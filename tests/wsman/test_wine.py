@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -114,6 +115,17 @@ def test_after_the_end_of_wine_it_starts_anew(wine: Service) -> None:
     shell = protocol.open_shell()
     command = protocol.run_command(shell, "more")
     wine.kill_wine()
+    assert protocol.get_command_output(shell, command)[2] & 0xFFFFFFFF == 0xC000013A
+    protocol.close_shell(shell)
+    assert wine.session().run_cmd("echo", ["back"]).std_out == b"back\r\n"
+
+
+def test_starter_that_dies_is_replaced(wine: Service) -> None:
+    protocol = wine.session().protocol
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, "more")
+    found = subprocess.run(["pgrep", "-P", str(wine.process.pid)], capture_output=True, text=True, check=True)
+    os.kill(int(found.stdout), signal.SIGKILL)
     assert protocol.get_command_output(shell, command)[2] & 0xFFFFFFFF == 0xC000013A
     protocol.close_shell(shell)
     assert wine.session().run_cmd("echo", ["back"]).std_out == b"back\r\n"

@@ -6,12 +6,17 @@ import contextlib
 import os
 import subprocess
 import threading
+import time
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _CANCELLED = 0xC000013A
 _MAX_LINE = 120 * 1024
 _ANSWER_TIMEOUT = 120.0
 """Seconds. Wine itself may have to come up first, on an emulated machine."""
+
+
+_LAST_ANSWERS = 0.1
+"""Seconds after its end in which answers may still be read."""
 
 
 class StartError(Exception):
@@ -54,7 +59,8 @@ class Starter:
         self._lock = threading.Lock()
         self._tasks: dict[str, _Task] = {}
         self.alive = True
-        threading.Thread(target=self._read, name="starter", daemon=True).start()
+        threading.Thread(target=self._read, name="starter-answers", daemon=True).start()
+        threading.Thread(target=self._watch, name="starter-end", daemon=True).start()
 
     def start(
         self,
@@ -102,6 +108,11 @@ class Starter:
                 parts = line.decode("ascii", "replace").split()
                 if len(parts) == 3 and parts[2].isdigit():
                     self._note(parts[0], parts[1], int(parts[2]))
+
+    def _watch(self) -> None:
+        # Its answers have no end while Wine's services live: they inherit the pipe from it.
+        self._process.wait()
+        time.sleep(_LAST_ANSWERS)
         self.alive = False
         with self._lock:
             for task in self._tasks.values():
