@@ -210,7 +210,7 @@ def test_module_event_without_a_host_does_not_stop_the_target(hasty_stub: Stub) 
 def test_connected_host_that_does_not_read_loses_nothing(hasty_stub: Stub) -> None:
     """The line is full or unread: that is a slow host, not an absent one."""
     hasty_stub.write(*(print_record(b"<%d>" % i) for i in range(3)))
-    time.sleep(1.0)  # several times what an absent host is given
+    time.sleep(0.5)  # several times what an absent host is given
     assert hasty_stub.host.prints(b"<2>") == b"<0><1><2>"
 
 
