@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import lab.scenario.load
+import lab.scenario.session  # noqa: F401  (pytester forgets what a run imports; PyYAML's C part cannot start twice)
+
 pytest_plugins = ["pytester"]
 
 RECORDINGS = Path(__file__).parent / "scenario" / "recordings"
@@ -52,6 +55,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     root = Path(pytester.path)
     (root / "lab.yaml").write_text(LAB_YAML)
     (root / "scenarios").mkdir()
+    # Hypothesis would be loaded anew in each of these small runs.
+    pytester.makeini("[pytest]\naddopts = -p no:hypothesispytest\n")
     pytester.makeconftest(CONFTEST)
     add(pytester, "shared")
     return pytester
