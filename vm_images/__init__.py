@@ -1,0 +1,1 @@
+"""Recipes of guest images, one package per guest."""
