@@ -259,9 +259,9 @@ class Link:
         """Will the packet that the parser holds never be completed?"""
         if self._begun is None:
             return False
-        if now - self._latest >= SILENT_GAP or now - self._begun >= TOO_LONG:
+        if now >= self._latest + SILENT_GAP or now >= self._begun + TOO_LONG:
             return True
-        if self._looked_behind or now - self._begun < OVERTAKEN_AFTER:
+        if self._looked_behind or now < self._begun + OVERTAKEN_AFTER:
             return False
         self._looked_behind = True
         return self._parser.whole_packet_behind()

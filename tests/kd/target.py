@@ -219,13 +219,16 @@ class Target:
     def _request(self, message: Manipulate) -> None:
         if message.api in CONTINUES:
             self.continues += 1
-            again = self.stopped
-            self.stopped = None
-            # It is the host that steps over a breakpoint in the code.
-            if again and self.program_counter == struct.unpack_from("<Q", again[1], 24)[0] and again[1][216] == INT3:
+            again, self.stopped = self.stopped, None
+            if again and self._stands_on_int3(again[1]):
                 self.script.appendleft(again)
             return
         self._replies.append(self._reply(message).encode())
+
+    def _stands_on_int3(self, stop: bytes) -> bool:
+        """It is the host that steps over a breakpoint in the code; one in a notification is the kernel's own affair."""
+        (address,) = struct.unpack_from("<Q", stop, 24)
+        return stop[0] == 0x30 and stop[216] == INT3 and address == self.program_counter
 
     def _reply(self, message: Manipulate) -> Manipulate:
         refused = message.fails_with(0xC0000001)

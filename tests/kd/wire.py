@@ -15,6 +15,7 @@ from lab.kd.session import Session
 from .target import Target
 
 STEP = 0.005
+MAX_STEPS = 200_000
 
 
 @dataclass
@@ -56,7 +57,9 @@ class Wire:
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
         """Let at most so much simulated time pass; return whether `until` came true."""
         end = self.now + seconds
-        while self.now < end:
+        for _ in range(MAX_STEPS):
+            if self.now >= end:
+                break
             if until is not None and until():
                 return True
             if not self._exchange():
