@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.errors import UsageError
+from lab.kd.log import KdLog, LogEntry, follow_log_entries, read_log
+
+EVERY_BYTE = bytes(range(256)).decode("latin-1")
+
+
+def test_every_byte_a_target_can_print_comes_back(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    log.write("print", 0, EVERY_BYTE, {})
+    log.close()
+    line = log.path.read_bytes()
+    assert line.isascii()
+    assert line.endswith(b"\n")
+    (entry,) = read_log(log.path)
+    assert entry.text == EVERY_BYTE
+
+
+def test_a_line_has_the_documented_fields(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    log.marker("begin", scenario='a "b"')
+    log.write("print", 3, "x\n", {})
+    log.write("module", 0, "load x", {"name": "x", "base": 2**63})
+    log.close()
+    marker, text, module = (json.loads(line) for line in log.path.read_text().splitlines())
+    assert list(text) == ["v", "seq", "t", "kind", "cpu", "text", "scenario"]
+    assert (marker["v"], marker["seq"], marker["kind"], marker["cpu"]) == (1, 1, "marker", None)
+    assert (text["seq"], text["kind"], text["cpu"], text["text"], text["scenario"]) == (2, "print", 3, "x\n", 'a "b"')
+    assert abs(text["t"] - time.time()) < 60
+    assert module["base"] == 2**63
+    assert [entry.to_json() for entry in read_log(log.path)] == log.path.read_text().splitlines()
+
+
+def test_markers_and_notes_are_in_the_file_at_once_and_prints_after_flush(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    log.write("print", 0, "x", {})
+    assert list(read_log(log.path)) == []
+    assert log.flush_due is not None
+    assert log.marker("m", scenario="s") == 2
+    assert [entry.scenario for entry in read_log(log.path)] == [None, "s"]
+    assert log.flush_due is None
+    assert log.note("n", lost=True) == log.last_seq == 3
+    assert next(read_log(log.path, since_seq=2)).extras == {"lost": True}
+    log.close()
+
+
+def test_a_log_is_gone_on_with_after_its_writer_was_killed_in_a_line(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    for number in range(1000):
+        log.write("print", 0, f"{number}\n", {})
+    log.close()
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole + b'{"v":1,"seq":1001,"t":17')
+    assert [entry.seq for entry in read_log(log.path)][-1] == 1000
+    again = KdLog(tmp_path)
+    assert again.note("again") == 1001
+    again.close()
+    assert [entry.seq for entry in read_log(log.path)] == list(range(1, 1002))
+
+
+def test_a_killed_writer_leaves_whole_lines(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from lab.kd.log import KdLog\n"
+        "log = KdLog(Path(sys.argv[1]))\n"
+        "while True:\n"
+        "    for _ in range(50): log.write('print', 0, 'x' * 500, {})\n"
+        "    log.flush(); print(log.last_seq, flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout
+        promised = [int(writer.stdout.readline()) for _ in range(20)][-1]
+        writer.kill()
+    entries = list(read_log(tmp_path / "kd.jsonl"))
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    assert len(entries) >= promised
+
+
+def test_a_follower_sees_lines_as_they_are_completed(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    log.note("one")
+    finished = threading.Event()
+    seen: list[LogEntry] = []
+
+    def follow() -> None:
+        seen.extend(follow_log_entries(log.path, poll=0.005, until=finished.is_set))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    log.note("two")
+    with log.path.open("ab") as file:
+        file.write(b'{"v":1,"seq":3,"t":1.0,"kind":"note",')
+        file.flush()
+        time.sleep(0.05)
+        file.write(b'"cpu":null,"text":"three","scenario":null,"new":1}\n')
+    deadline = time.monotonic() + 5
+    while len(seen) < 3 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    finished.set()
+    thread.join()
+    assert [entry.text for entry in seen] == ["one", "two", "three"]
+    log.close()
+
+
+def test_the_plain_log_is_what_was_printed_with_the_rest_on_lines_of_its_own(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    for kind, text in [
+        ("print", "half "),
+        ("print", "line\r\n"),
+        ("print", "un"),
+        ("note", "a\nb"),
+        ("print", "\x1b[2J\x00\x9b\n"),
+    ]:
+        log.write(kind, 0, text, {})
+    log.close()
+    assert (tmp_path / "kd.log").read_text() == "half line\nun\n--- note: a\\nb\n\\x1b[2J\\x00\\x9b\n"
+
+
+def test_a_full_disk_stalls_nobody_and_is_told_when_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = KdLog(tmp_path)
+    monkeypatch.setattr("lab.kd.log.KEEP_BYTES", 2000)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", full)
+        for _ in range(100):
+            log.write("print", 0, "x" * 50, {})
+            log.flush()
+    log.flush()
+    log.close()
+    entries = list(read_log(log.path))
+    assert entries[-1].kind == "note"
+    assert "entries are missing here" in entries[-1].text
+    lost = int(entries[-1].text.split()[0])
+    assert lost + len(entries) - 1 == 100
+
+
+def test_a_missing_log_is_the_callers_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"kd\.jsonl"):
+        list(read_log(tmp_path / "kd.jsonl"))
