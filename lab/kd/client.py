@@ -247,11 +247,11 @@ class KdClient:
 
     def _read(self) -> None:
         while not self._closing:
-            now = time.monotonic()
-            self._obey(now)
-            self._send(self._session.work(now))
-            self._flush_if_due(now)
-            self._take(self._transport.recv(CHUNK, self._patience()))
+            if not self._take(self._transport.recv(CHUNK, self._patience())) or not self._commands.empty():
+                now = time.monotonic()
+                self._obey(now)
+                self._send(self._session.work(now))
+            self._flush_if_due()
 
     def _take(self, data: bytes | None) -> bool:
         """Deal with received bytes, acknowledgements first; False when there were none."""
@@ -279,8 +279,8 @@ class KdClient:
         if data:
             self._transport.send(data)
 
-    def _flush_if_due(self, now: float) -> None:
-        if self._log and self._log.flush_due is not None and now >= self._log.flush_due:
+    def _flush_if_due(self) -> None:
+        if self._log and self._log.flush_due is not None and time.monotonic() >= self._log.flush_due:
             self._log.flush()
 
     def _freeze(self, _: float) -> LinkState:

@@ -134,6 +134,9 @@ class Parser:
         at = 0
         noise_from = 0
         while True:
+            if at == len(buffer) == noise_from:
+                keep = at
+                break
             found = _LEADERS.search(buffer, at)
             if found is None:
                 keep = max(noise_from, _possible_leader(buffer))
