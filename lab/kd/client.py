@@ -16,11 +16,12 @@ from lab.errors import GuestLostError, HungError, InfrastructureError
 from lab.kd import manipulate
 from lab.kd.context import Context, decode_context
 from lab.kd.events import BugcheckEvent, KdEvent, LinkLostEvent, ModuleEvent, PrintEvent, StopEvent, describe
+from lab.kd.kd_state import KdState
 from lab.kd.link import LinkState
 from lab.kd.log import KdLog
 from lab.kd.manipulate import Manipulate, Version
 from lab.kd.policy import Policy
-from lab.kd.session import KdState, Session
+from lab.kd.session import Session
 from lab.kd.subscription import Predicate, Subscription
 from lab.kd.transport import Transport
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lab.kd.state_change import ExceptionChange
+from lab.kd.policy import Reaction
+from lab.kd.state_change import ExceptionChange, ModuleChange
 
 STATUS_NAMES = {
     0x80000003: "breakpoint",
@@ -59,6 +60,22 @@ class ModuleEvent(KdEvent):
     checksum: int
     unload: bool
 
+    @classmethod
+    def of(cls, change: ModuleChange) -> ModuleEvent:
+        """The event of a state change."""
+        try:
+            name = change.name.decode()
+        except UnicodeDecodeError:
+            name = change.name.decode("latin-1")
+        return cls(
+            processor=change.processor,
+            name=name,
+            base=change.base,
+            size=change.size,
+            checksum=change.checksum,
+            unload=change.unload,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopEvent(KdEvent):
@@ -72,6 +89,20 @@ class StopEvent(KdEvent):
     reason: str
     reaction: str
     change: ExceptionChange
+
+    @classmethod
+    def of(cls, change: ExceptionChange, reason: str, reaction: Reaction) -> StopEvent:
+        """The event of a state change."""
+        return cls(
+            processor=change.processor,
+            code=change.code,
+            address=change.address,
+            program_counter=change.program_counter,
+            first_chance=change.first_chance,
+            reason=reason,
+            reaction=reaction.value,
+            change=change,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from enum import StrEnum
 from typing import Any
 
 from lab.errors import UsageError
-from lab.kd import answer, debug_io, file_io, manipulate, state_change
+from lab.kd import debug_io, file_io, manipulate, state_change
+from lab.kd.answer import Answer
 from lab.kd.break_in import BreakIn
 from lab.kd.errors import MalformedMessageError
 from lab.kd.events import (
@@ -24,6 +23,7 @@ from lab.kd.events import (
     ResyncEvent,
     StopEvent,
 )
+from lab.kd.kd_state import KdState
 from lab.kd.link import Acknowledged, Link, LinkEvent, LinkState, Received, Resynchronised
 from lab.kd.manipulate import CONTINUES, Manipulate
 from lab.kd.packets import Noise, PacketType
@@ -31,23 +31,7 @@ from lab.kd.policy import Policy, Reaction
 from lab.kd.raw_text import RawText
 from lab.kd.state_change import ExceptionChange, Machine, ModuleChange, StateChange
 from lab.kd.stop_reason import BUGCHECK, StopReasons
-
-ANSWERED_WITHIN = 2.0
-"""Seconds after which an acknowledged request of an automatic answer counts as refused."""
-TAKEN_WITHIN = 3.5
-"""The same for a request that is not even acknowledged, however often it is sent."""
-
-
-class KdState(StrEnum):
-    """What the client knows about the target."""
-
-    UNKNOWN = "unknown"
-    RUNNING = "running"
-    STOPPED = "stopped"
-    LOST = "lost"
-    """The other side closed the connection."""
-    CLOSED = "closed"
-    """We closed it."""
+from lab.kd.waiting import completes, settle
 
 
 class Session:
@@ -67,10 +51,7 @@ class Session:
         self._raw = RawText()
         self._reasons = StopReasons(policy.bugcheck_stops)
         self.break_in = BreakIn()
-        self._steps: answer.Steps | None = None
-        self._awaited: Manipulate | None = None
-        self._awaited_taken = False
-        self._patience: float | None = None
+        self._answer = Answer()
         self._continuing: StateChange | None = None
         self._told: bytes | None = None
         """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
@@ -92,8 +73,8 @@ class Session:
             self._handle(event, now)
         if self._raw.due is not None and now >= self._raw.due:
             self._emit_raw(self._raw.flush())
-        if self._patience is not None and now >= self._patience:
-            self._lose_patience(now)
+        if self._answer.patience is not None and now >= self._answer.patience:
+            self._request_of_ours(self._answer.do_without(self.link, now))
         self.break_in.drive(self.link, now, stopped=self.state is KdState.STOPPED and not self._unheard)
         self._pump(now)
         return self.link.take_output()
@@ -101,7 +82,7 @@ class Session:
     @property
     def due(self) -> float | None:
         """When `work` wants to be called next, with or without bytes."""
-        times = [self.link.due, self._raw.due, self._patience]
+        times = [self.link.due, self._raw.due, self._answer.patience]
         if self.state is not KdState.STOPPED or self._unheard:
             times.append(self.break_in.due)
         known = [each for each in times if each is not None]
@@ -154,7 +135,7 @@ class Session:
         self._resuming = []
         self._request = None
         for future in waiting:
-            _settle(future, error=error())
+            settle(future, error=error())
 
     # --- snapshots ---
 
@@ -181,12 +162,12 @@ class Session:
         self.machine = Machine(session["machine"]) if session.get("machine") else None
         self._reasons.restore(session.get("reasons", {}))
         self._queue = deque((int(kind), bytes.fromhex(payload)) for kind, payload in session.get("queue", []))
-        self._end_answer()
-        self.stop = state_change.decode(bytes.fromhex(session["stop"])) if session.get("stop") else None
+        self._answer.end()
+        self.stop = state_change.decode_any(bytes.fromhex(session["stop"])) if session.get("stop") else None
         self.stop_event = None
         self.held = bool(session.get("held"))
         if self.held and isinstance(self.stop, ExceptionChange):
-            self.stop_event = _stop_event(self.stop, session["held"], Reaction.HOLD)
+            self.stop_event = StopEvent.of(self.stop, session["held"], Reaction.HOLD)
         self._continuing = self.stop if session.get("continuing") else None
         self.break_in.restart(now)
         if self.stop and not self.held and self._continuing is None:
@@ -232,7 +213,7 @@ class Session:
         except MalformedMessageError as error:
             self._emit(NoteEvent(text=f"a message that cannot be understood: {error}"))
             if packet.type is PacketType.STATE_CHANGE64:
-                self._stopped(StateChange(0, 0, 0, 0, packet.payload), now)
+                self._stopped(state_change.decode_any(packet.payload), now)
 
     def _shows_running(self, packet: Received) -> bool:
         """Does a message that came after our Continue show that the target has taken it?
@@ -263,25 +244,16 @@ class Session:
         self.stop = change
         self.stop_event = None
         self.held = False
-        self._end_answer()
+        self._answer.end()
         self._drop_requests()
         if isinstance(change, ExceptionChange):
             self._exception(change, now, told=told)
         elif told:
             pass
         elif isinstance(change, ModuleChange):
-            self._emit(
-                ModuleEvent(
-                    processor=change.processor,
-                    name=_name(change.name),
-                    base=change.base,
-                    size=change.size,
-                    checksum=change.checksum,
-                    unload=change.unload,
-                )
-            )
+            self._emit(ModuleEvent.of(change))
         elif isinstance(change, state_change.CommandChange):
-            self._emit(NoteEvent(text=f"the target asks for a command: {_name(change.command)!r}"))
+            self._emit(NoteEvent(text=f"the target asks for a command: {change.command.decode('latin-1')!r}"))
         if not self.held:
             self._begin_answer(now)
 
@@ -291,23 +263,23 @@ class Session:
         if self.break_in.wants_hold:
             reaction = Reaction.HOLD
         self.held = reaction is Reaction.HOLD
-        event = _stop_event(change, reason, reaction)
+        event = StopEvent.of(change, reason, reaction)
         self.stop_event = event
         if not quiet and not told:
             self._emit(event)
         waiting = self.break_in.stopped(was_break_in=reason == "break-in")
         if self.held:
             for future in waiting:
-                _settle(future, result=event)
+                settle(future, result=event)
         else:
-            self._resuming += [_then(future, event) for future in waiting]
+            self._resuming += [completes(future, event) for future in waiting]
         if self.held and reason == BUGCHECK and self._policy.bugcheck is Reaction.CONTINUE and not waiting:
             self._emit(NoteEvent(text="the target repeats its bugcheck stop: it stays stopped"))
 
     def _resynchronised(self, event: Resynchronised) -> None:
         self._told = self.stop.payload if event.by_reset and self.stop else None
         self._queue.clear()
-        self._end_answer()
+        self._answer.end()
         self.stop = None
         self.stop_event = None
         self.held = False
@@ -326,42 +298,17 @@ class Session:
     def _begin_answer(self, now: float) -> None:
         assert self.stop  # noqa: S101
         machine = self.machine or state_change.guess_machine(self.stop)
-        self._steps = answer.steps(self.stop, machine, self.link)
-        self._advance(None, now)
+        self._request_of_ours(self._answer.begin(self.stop, machine, self.link, now))
 
-    def _advance(self, reply: Manipulate | None, now: float) -> None:
-        """Take the next step of the answer: `reply` belongs to the step before."""
-        assert self._steps  # noqa: S101
-        try:
-            message = next(self._steps) if self._awaited is None else self._steps.send(reply)
-        except StopIteration as end:
-            self._end_answer()
-            message = end.value
-        else:
-            self._awaited = message
-            self._awaited_taken = False
-            self._patience = now + TAKEN_WITHIN
+    def _request_of_ours(self, message: Manipulate) -> None:
         self._queue.append((PacketType.STATE_MANIPULATE, message.encode()))
-
-    def _end_answer(self) -> None:
-        self._steps = None
-        self._awaited = None
-        self._patience = None
-
-    def _lose_patience(self, now: float) -> None:
-        """A request on the way to Continue is not answered: do without it rather than keep the target stopped."""
-        if not self._awaited_taken:
-            self.link.abandon()
-        self._advance(None, now)
 
     def _acknowledged(self, event: Acknowledged, now: float) -> None:
         if event.type != PacketType.STATE_MANIPULATE:
             return
         api = manipulate.decode(event.payload).api
         if api not in CONTINUES:
-            if self._awaited is not None:
-                self._awaited_taken = True
-                self._patience = now + ANSWERED_WITHIN
+            self._answer.taken(now)
             return
         answered, self._continuing = self._continuing, None
         if answered is None or answered is not self.stop:
@@ -374,17 +321,17 @@ class Session:
     def _resumed(self) -> None:
         resuming, self._resuming = self._resuming, []
         for future in resuming:
-            _settle(future)
+            settle(future)
 
     def _reply(self, reply: Manipulate, now: float) -> None:
-        if self._awaited is not None and reply.api == self._awaited.api:
-            self._advance(reply, now)
+        if self._answer.awaits(reply):
+            self._request_of_ours(self._answer.advance(reply, now))
         elif self._request is not None and reply.api == self._request[0].api:
             future = self._request[1]
             self._request = None
             if reply.api == manipulate.Api.GET_VERSION:
                 self.machine = manipulate.decode_version(reply).machine or self.machine
-            _settle(future, result=reply)
+            settle(future, result=reply)
 
     def _pump(self, now: float) -> None:
         if not self._queue or self.link.busy:
@@ -397,43 +344,3 @@ class Session:
     def _emit_raw(self, lines: list[str]) -> None:
         for line in lines:
             self._emit(RawEvent(text=line))
-
-
-def _settle(future: Future[Any], *, result: object = None, error: Exception | None = None) -> None:
-    """Complete a future, unless whoever waited for it gave up."""
-    with contextlib.suppress(Exception):
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-
-def _then(future: Future[StopEvent | None], result: StopEvent) -> Future[None]:
-    """A future whose completion completes `future` with `result`."""
-    first: Future[None] = Future()
-
-    def pass_on(done: Future[None]) -> None:
-        _settle(future, result=result, error=done.exception())  # type: ignore[arg-type]
-
-    first.add_done_callback(pass_on)
-    return first
-
-
-def _stop_event(change: ExceptionChange, reason: str, reaction: Reaction) -> StopEvent:
-    return StopEvent(
-        processor=change.processor,
-        code=change.code,
-        address=change.address,
-        program_counter=change.program_counter,
-        first_chance=change.first_chance,
-        reason=reason,
-        reaction=reaction.value,
-        change=change,
-    )
-
-
-def _name(name: bytes) -> str:
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        return name.decode("latin-1")

@@ -111,6 +111,14 @@ def decode(payload: bytes) -> ExceptionChange | ModuleChange | CommandChange:
     raise MalformedMessageError(f"STATE_CHANGE64 with unknown state {state:#x}")
 
 
+def decode_any(payload: bytes) -> StateChange:
+    """Like `decode`; of a message that makes no sense, what has to be known to answer it."""
+    try:
+        return decode(payload)
+    except MalformedMessageError:
+        return StateChange(0, 0, 0, 0, payload)
+
+
 def guess_machine(change: StateChange) -> Machine:
     """32-bit targets extend their addresses by the sign, so a kernel address tells before the version is known."""
     return Machine.I386 if change.program_counter >> 31 == 0x1FFFFFFFF else Machine.AMD64

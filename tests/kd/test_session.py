@@ -20,11 +20,12 @@ from lab.kd.events import (
     ResyncEvent,
     StopEvent,
 )
+from lab.kd.kd_state import KdState
 from lab.kd.link import LinkState
 from lab.kd.manipulate import Manipulate
 from lab.kd.packets import INITIAL_ID, SYNC_BIT, DataPacket, PacketType, Parser, encode_control, encode_data
 from lab.kd.policy import Policy, Reaction
-from lab.kd.session import KdState, Session
+from lab.kd.session import Session
 
 from .target import (
     BREAK_IN_ADDRESS,
