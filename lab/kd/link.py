@@ -5,6 +5,11 @@ is recognised and given out once; of our own data packets one at a time is on it
 until it is acknowledged. It never asks the target to resend: the target does so by itself, and a request that
 comes late makes it repeat a stop that has been answered already.
 
+What the protocol cannot mend, because a header has no checksum: a flipped bit in the id of a packet that is sent
+again makes it look new (its text is doubled and the next packet lost); a SYNC bit that noise sets looks like a
+restart (harmless for text; the next stop is answered with a delay, but the answer to a prompt can be ignored).
+And what a target drops that nobody acknowledged, twenty times, is gone.
+
 Times are seconds of any clock that does not go back.
 """
 
