@@ -22,15 +22,15 @@ struct record {
     enum record_kind kind;
     const uint8_t *text; /* RECORD_PRINT */
     size_t length;
-    struct module module;     /* RECORD_MODULE */
-    struct bugcheck bugcheck; /* RECORD_BUGCHECK, RECORD_EXCEPTION */
+    struct module module;       /* RECORD_MODULE */
+    struct bugcheck bugcheck;   /* RECORD_BUGCHECK, RECORD_EXCEPTION */
     struct exception exception; /* RECORD_EXCEPTION */
 };
 
 struct records {
     int fd;
-    bool ended; /* no writer is left (only when the carrier was inherited) */
-    bool damaged; /* bytes that are no record were met, and reported */
+    bool ended;           /* no writer is left (only when the carrier was inherited) */
+    bool damaged;         /* bytes that are no record were met, and reported */
     uint64_t read, taken; /* bytes since the start */
     size_t start, end;
     uint8_t buffer[RECORDS_BUFFER];

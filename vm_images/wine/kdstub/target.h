@@ -12,9 +12,9 @@
 
 enum target_state {
     TARGET_RUNNING,
-    TARGET_AT_MODULE, /* a module has come or gone: waits for Continue */
+    TARGET_AT_MODULE,    /* a module has come or gone: waits for Continue */
     TARGET_AT_EXCEPTION, /* the driver host dies: waits for Continue */
-    TARGET_AT_BREAK,  /* break-in or bugcheck: waits for Continue */
+    TARGET_AT_BREAK,     /* break-in or bugcheck: waits for Continue */
 };
 
 struct target {
@@ -27,7 +27,7 @@ struct target {
     uint8_t stop[STATE_CHANGE_MAX];
     size_t stop_length;
 
-    bool break_in;      /* asked for; takes place when all records before `break_in_at` are out */
+    bool break_in; /* asked for; takes place when all records before `break_in_at` are out */
     uint64_t break_in_at;
 
     const uint8_t *text; /* what is left to print of the current record */
