@@ -80,7 +80,7 @@ class KdLog:
                 line = LogEntry(self._seq, now, kind, cpu, text, self._scenario, extras).to_json()
             else:
                 line = (
-                    f'{{"v":1,"seq":{self._seq},"t":{now:.6f},"kind":"{kind}",'
+                    f'{{"v":1,"seq":{self._seq},"t":{round(now, 6)!r},"kind":"{kind}",'
                     f'"cpu":{"null" if cpu is None else cpu},"text":{encode_basestring_ascii(text)},'
                     f'"scenario":{self._scenario_json}}}'
                 )

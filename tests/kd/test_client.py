@@ -107,7 +107,7 @@ def test_a_target_that_does_not_answer_is_hung_and_the_late_stop_is_let_go(setup
     setup.client.sync(5.0)
     setup.live.pause()
     with pytest.raises(HungError, match="break-in") as caught:
-        setup.client.break_in(0.1)
+        setup.client.break_in(0.5)
     assert caught.value.advice
     setup.live.go_on()
     setup.live.wait_until(lambda: setup.live.target.continues == 2)
