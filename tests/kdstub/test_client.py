@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.kd.client import KdClient
+from lab.kd.events import PrintEvent
 from lab.kd.log import KdLog, LogEntry, read_log
 from lab.kd.transport import SocketTransport
 
@@ -79,9 +80,9 @@ def test_break_in_version_and_resume(stub: Stub, tmp_path: Path) -> None:
 
 
 def test_bugcheck(stub: Stub, tmp_path: Path) -> None:
-    with attached(stub.line, tmp_path / "log") as client:
+    with attached(stub.line, tmp_path / "log") as client, client.subscribe() as events:
         stub.write(bugcheck_record(0xE2, (1, 2, 3, 4), b"example-fault.sys"), print_record(b"new host\n"))
-        client.sync()
+        events.wait_for(lambda event: isinstance(event, PrintEvent) and event.text == "new host\n", 10)
     (bugcheck,) = entries(tmp_path / "log", "bugcheck")
     assert (bugcheck.extras["code"], bugcheck.extras["parameters"]) == (0xE2, [1, 2, 3, 4])
     assert bugcheck.extras["driver"] == "example-fault.sys"
@@ -89,9 +90,10 @@ def test_bugcheck(stub: Stub, tmp_path: Path) -> None:
 
 
 def test_unhandled_exception(stub: Stub, tmp_path: Path) -> None:
-    with attached(stub.line, tmp_path / "log") as client:
+    with attached(stub.line, tmp_path / "log") as client, client.subscribe() as events:
         stub.write(exception_record(0xC0000005, 0x7F0000001234, (1, 0), b"example-fault.sys"))
-        client.sync()
+        stub.write(print_record(b"new host\n"))
+        events.wait_for(lambda event: isinstance(event, PrintEvent) and event.text == "new host\n", 10)
     assert 0xC0000005 in [entry.extras["code"] for entry in entries(tmp_path / "log", "stop")]
     (bugcheck,) = entries(tmp_path / "log", "bugcheck")
     assert bugcheck.extras["code"] == 0x1E

@@ -144,6 +144,21 @@ def test_bugcheck_prints_its_text_and_stops(stub: Stub) -> None:
     assert stub.host.prints(b"host") == b"next host"
 
 
+def test_break_in_at_a_bugcheck_stops_when_the_next_driver_host_has_printed(stub: Stub) -> None:
+    stub.write(bugcheck_record(0xE2, (1, 2, 3, 4)), print_record(b"next host"))
+    stub.host.send(BREAK_IN)
+    stub.host.prints(b")\n\n")
+    stub.host.expect_stop()
+    stub.host.send(BREAK_IN)
+    stub.host.resume()
+    packet = stub.host.take()
+    assert packet
+    assert printed(packet) == b"next host"
+    assert Stop.of(stub.host.expect_stop()).exception[0] == BREAKPOINT
+    stub.host.resume()
+    assert stub.host.take(0.2) is None
+
+
 def test_bugcheck_of_nobody_in_particular(stub: Stub) -> None:
     stub.write(bugcheck_record(0x50, (0, 0, 0, 0)))
     assert b"Driver at fault" not in stub.host.prints(b")\n\n")

@@ -47,9 +47,10 @@ static void handle_request(struct target *target, const uint8_t *request, size_t
     }
 }
 
+/* While a crash or a module stops the target it is remembered: another driver host may go on printing. */
 static void handle_break_in(struct target *target)
 {
-    if (target->state == TARGET_AT_BREAK || target->break_in)
+    if (target->state == TARGET_AT_BREAK_IN || target->break_in)
         return;
     target->break_in = true;
     target->break_in_at = records_written(&target->records);
@@ -78,8 +79,7 @@ void target_handle(struct target *target, enum link_event event, const struct li
     case LINK_LOST:
         forget_text(target);
         target->break_in = false;
-        if (target->state != TARGET_AT_BREAK)
-            resume(target);
+        resume(target);
         break;
     case LINK_ACKED:
     case LINK_NOTHING:
@@ -102,7 +102,7 @@ static void send_text(struct target *target)
 static void send_stop(struct target *target)
 {
     /* NT repeats an exception for ever; here a host that has gone must not keep the next driver host waiting. */
-    bool droppable = target->state != TARGET_AT_BREAK;
+    bool droppable = target->state == TARGET_AT_MODULE || target->state == TARGET_AT_EXCEPTION;
     link_send(&target->link, PACKET_STATE_CHANGE64, target->stop, target->stop_length, droppable);
     target->announce = false;
 }
@@ -137,12 +137,10 @@ static void begin_record(struct target *target, const struct record *record)
     }
 }
 
-static void stop_at_break(struct target *target)
+static void stop_at_breakpoint(struct target *target, enum target_state state)
 {
     target->stop_length = message_breakpoint(target->stop);
-    stop(target, TARGET_AT_BREAK);
-    target->break_in = false;
-    target->stop_after_text = false;
+    stop(target, state);
 }
 
 /* Returns false if there is nothing to do before something comes in. */
@@ -158,7 +156,8 @@ static bool take_record(struct target *target)
     }
     /* A record of which only the beginning was there at the break-in is printed after the stop. */
     if (due || (target->break_in && records_read(&target->records) >= target->break_in_at)) {
-        stop_at_break(target);
+        target->break_in = false;
+        stop_at_breakpoint(target, TARGET_AT_BREAK_IN);
         return true;
     }
     return false;
@@ -176,7 +175,8 @@ static bool step(struct target *target)
     } else if (target->text_length) {
         send_text(target);
     } else if (target->stop_after_text) {
-        stop_at_break(target);
+        target->stop_after_text = false;
+        stop_at_breakpoint(target, TARGET_AT_BUGCHECK);
     } else {
         return take_record(target);
     }

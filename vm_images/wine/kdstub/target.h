@@ -14,7 +14,8 @@ enum target_state {
     TARGET_RUNNING,
     TARGET_AT_MODULE,    /* a module has come or gone: waits for Continue */
     TARGET_AT_EXCEPTION, /* the driver host dies: waits for Continue */
-    TARGET_AT_BREAK,     /* break-in or bugcheck: waits for Continue */
+    TARGET_AT_BUGCHECK,  /* its text is out: waits for Continue */
+    TARGET_AT_BREAK_IN,  /* the host wanted it: waits for Continue */
 };
 
 struct target {
