@@ -128,7 +128,7 @@ class ScenarioItem(pytest.Item):
         if verdict.artifacts:
             self.user_properties.append(("lab_artifacts", str(verdict.artifacts)))
         if verdict.cause is Cause.SKIPPED:
-            pytest.skip(verdict.reason)
+            raise pytest.skip.Exception(verdict.reason, _use_item_location=True)
         if not verdict.is_good:
             raise ScenarioEnded(verdict)
 

@@ -193,7 +193,7 @@ def test_what_the_guest_lacks_is_skipped_and_said(project: pytest.Pytester) -> N
     path.write_text(path.read_text().replace("[names-below-device]", "[names-below-device, irql]"))
     result = project.runpytest("scenarios", "-rs")
     result.assert_outcomes(skipped=2)
-    result.stdout.fnmatch_lines(["SKIPPED *the guest lacks irql*"])
+    result.stdout.fnmatch_lines(["SKIPPED *scenarios/shared.yaml:1: the guest lacks irql*"])
 
 
 def test_a_malformed_file_is_a_collection_error_of_one_line_each(project: pytest.Pytester) -> None:

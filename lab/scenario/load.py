@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.config import Config, DriverSpec
 from lab.document import Document, FileError, Location, Problem, parse_document, read_document, shown, suggestion
+from lab.guest.capabilities import CAPABILITIES
 from lab.scenario.cast import Cast, misspelt_step
 from lab.scenario.matrix import Point, at_point, matrix_points
 from lab.scenario.model import Block, Isolation, Scenario, Step, flat
@@ -103,6 +104,10 @@ def _scenario(
     timeout_ms = milliseconds(data.get("timeout", TIMEOUT))
     if timeout_ms == 0:
         report.add(("timeout",), "leaves no time", "a time above 0, as in 30s")
+    for i, name in enumerate(data.get("requires", [])):
+        if name not in CAPABILITIES:
+            what = f"{shown(name)} is no capability that any guest has"
+            report.add(("requires", i), what, suggestion(name, CAPABILITIES))
     driver = _driver(data.get("driver"), point, config, report)
     isolation = Isolation(data.get("isolation", "reload"))
     cast = Cast(data.get("actors", {}), config, report)

@@ -333,6 +333,11 @@ FILES = {
         "case.yaml:2: requires: cannot be 'names-below-device': a list of the guest's capabilities, "
         "as in [names-below-device]",
     ),
+    "unknown capability": (
+        "lab: 1\nrequires: [name-below-device]" + GOOD,
+        "case.yaml:2: requires[1]: 'name-below-device' is no capability that any guest has: "
+        "did you mean 'names-below-device'?",
+    ),
     "unknown program": (
         "lab: 1\nactors: {p: {program: usedriver3.exe}}\nsteps: [{p: {await: x}}]",
         "case.yaml:2: actors.p.program: 'usedriver3.exe' is not among the programs of lab.yaml: "

@@ -10,6 +10,7 @@ import pytest
 from lab.config import find_config, load_config
 from lab.scenario.load import load_scenarios
 from lab.scenario.model import GuestFile, Scenario
+from lab.scenario.operations import OPTIONS
 from lab.scenario.render import guest_files, render
 
 Parse = Callable[[str], list[Scenario]]
@@ -208,6 +209,17 @@ def test_every_scenario_of_the_repository_is_right(path: Path) -> None:
         assert script_of(scenario)
         ids = [step.id for step in scenario.steps]
         assert len(ids) == len(set(ids))
+
+
+def test_the_example_in_the_guide_is_right(parse: Parse) -> None:
+    guide = (REPOSITORY.parent / "scenarios" / "README.md").read_text()
+    block = guide.split("Ten lines are enough:")[1].split("`pytest scenarios`")[0]
+    assert parse("\n".join(line.removeprefix("    ") for line in block.splitlines()))
+
+
+def test_the_guide_names_every_operation() -> None:
+    guide = (REPOSITORY.parent / "scenarios" / "README.md").read_text()
+    assert [name for name in OPTIONS if name not in guide] == []
 
 
 def test_every_driver_is_exercised_by_the_repository() -> None:

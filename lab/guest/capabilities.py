@@ -1,0 +1,20 @@
+"""What guests can do, by name: images list what they have, scenarios what they require."""
+
+from __future__ import annotations
+
+CAPABILITIES = {
+    "bugcheck": "KeBugCheckEx reaches the debugger with its parameters",
+    "cleanup-irp": "the driver gets CLEANUP when the last handle is closed",
+    "concurrent-dispatch": "requests of several processes are in the driver at the same time",
+    "create-status": "a failing CREATE lets CreateFile fail, with the driver's status",
+    "deferred-unload": "a stopped driver is unloaded after its last handle is closed",
+    "driver-verifier": "Driver Verifier can watch the driver",
+    "ioctl-access": "the access in an IOCTL code is checked against the handle's",
+    "irql": "the interrupt request level is real",
+    "kd-modules": "loads and unloads reach the debugger",
+    "kd-print": "DbgPrint reaches the debugger",
+    "names-below-device": r"names below a device (\\.\Device\NAME) can be opened",
+    "sftp": "files can be copied over SSH",
+    "user-buffers": "with neither buffered nor direct I/O the driver sees the caller's own pointers",
+    "winrm": "commands run over WinRM",
+}
