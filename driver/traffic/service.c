@@ -29,6 +29,10 @@ static bool load_api(void) {
            LOAD(module, close_handle, "CloseServiceHandle");
 }
 
+/* The usual group of drivers like these. Named, because Wine hosts the drivers of one group in one process: a driver
+ * that is loaded again need not wait for a new one. */
+static const wchar_t load_order_group[] = L"Extended Base";
+
 struct control {
     SC_HANDLE manager, service;
     const wchar_t *name, *path;
@@ -78,8 +82,8 @@ static uint32_t create(struct control *control) {
     control->part = "create";
     control->service = api.create_service(control->manager, control->name, control->name,
                                           SERVICE_QUERY_STATUS | SERVICE_START | SERVICE_STOP, SERVICE_KERNEL_DRIVER,
-                                          SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, control->path, NULL, NULL, NULL,
-                                          NULL, NULL);
+                                          SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, control->path, load_order_group,
+                                          NULL, NULL, NULL, NULL);
     return control->service ? 0 : GetLastError();
 }
 
@@ -103,7 +107,7 @@ static uint32_t stop(struct control *control) {
 static uint32_t configure(struct control *control) {
     control->part = "configure";
     BOOL ok = api.change_config(control->service, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE,
-                                control->path, NULL, NULL, NULL, NULL, NULL, NULL);
+                                control->path, load_order_group, NULL, NULL, NULL, NULL, NULL);
     return ok ? 0 : GetLastError();
 }
 
