@@ -70,7 +70,7 @@ def check_namespaces() -> None:
     if os.geteuid() == 0:
         advice = "run it on a machine or in a container that may mount (docker: --privileged)"
     else:
-        advice = "the user needs lines in /etc/subuid and /etc/subgid (usermod --add-subuids, --add-subgids); or run as root"
+        advice = "the user needs lines in /etc/subuid and /etc/subgid (see usermod --add-subuids); or run it as root"
     raise InfrastructureError(f"no name spaces for building the guest image: {said}", advice)
 
 

@@ -20,7 +20,6 @@ mount -t proc -o nosuid,nodev,noexec proc /proc
 mkdir -p "$work/out"
 
 # Two processors, two roads: the compilers and Wine on one, the guest on the other.
-phase "image: Debian packages"
 make_root "$suite" "$work/guest" "$recipe/stages/packages.guest" >"$work/guest.log" 2>&1 &
 guest_root=$!
 make_root "$suite" "$work/tools" "$recipe/stages/packages.tools"
@@ -35,15 +34,12 @@ cat "$work/guest.log"
 phase "image: Wine patched and built"
 in_root "$work/tools" sh /recipe/stages/wine.sh >"$work/wine.log" 2>&1 &
 wine=$!
-lay_guest() {
-    cp -r "$recipe/guest/." "$work/guest/"
-    cp -r "$recipe/wsman" "$work/guest/usr/lib/lab/wsman"
-    cp "$work/starter.exe" "$work/guest/usr/lib/lab/"
-    cp -r "$recipe/prefix" "$recipe/stages/guest.sh" "$work/password" "$work/guest/root/"
-    in_root "$work/guest" sh /root/guest.sh
-    cp "$work/guest/etc/ssh/ssh_host_ed25519_key.pub" "$work/out/ssh_host_key.pub"
-}
-lay_guest
+cp -r "$recipe/guest/." "$work/guest/"
+cp -r "$recipe/wsman" "$work/guest/usr/lib/lab/wsman"
+cp "$work/starter.exe" "$work/guest/usr/lib/lab/"
+cp -r "$recipe/prefix" "$recipe/stages/guest.sh" "$work/password" "$work/guest/root/"
+in_root "$work/guest" sh /root/guest.sh
+cp "$work/guest/etc/ssh/ssh_host_ed25519_key.pub" "$work/out/ssh_host_key.pub"
 if ! wait $wine; then
     cat "$work/wine.log"
     exit 1
@@ -58,9 +54,10 @@ cp "$work/tools"/build/kernel/boot/vmlinuz-* "$work/out/vmlinuz"
 mount --bind "$work/guest" "$work/tools/mnt"
 in_root "$work/tools" sh /recipe/stages/strip.sh /mnt
 umount "$work/tools/mnt"
-dpkg_query=$work/out/packages
-chroot "$work/guest" dpkg-query -W -f '${Package} ${Version}\n' >"$dpkg_query"
-echo "linux-image-cloud-amd64 $(cat "$work/tools/build/kernel/version")" >>"$dpkg_query"
+{
+    chroot "$work/guest" dpkg-query -W -f '${Package} ${Version}\n'
+    echo "linux-image-cloud-amd64 $(cat "$work/tools/build/kernel/version")"
+} >"$work/out/packages"
 sh "$recipe/stages/initramfs.sh" "$work"
 sh "$recipe/stages/trim.sh" "$work/guest"
 truncate -s 3G "$work/disk.raw"
