@@ -195,11 +195,7 @@ def _summary(session: ScenarioSession) -> Iterator[str]:
     verdicts = session.verdicts
     causes = Counter(verdict.cause.value for verdict in verdicts)
     yield "endings:   " + ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
-    bad = [verdict for verdict in verdicts if not verdict.is_good]
-    for verdict in bad[:MAX_BAD]:
-        yield f"  {verdict.scenario.id}: {verdict.headline()[:MAX_HEADLINE]}"
-    if len(bad) > MAX_BAD:
-        yield f"  and {len(bad) - MAX_BAD} more"
+    yield from _bad_endings([verdict for verdict in verdicts if not verdict.is_good])
     if session.run_directory.exists():
         yield f"results:   {session.run_directory}"
     if session.lab is not None:
@@ -208,6 +204,18 @@ def _summary(session: ScenarioSession) -> Iterator[str]:
     timed = [verdict for verdict in verdicts if verdict.timings]
     if timed:
         yield from _timing_table(timed)
+
+
+def _bad_endings(bad: list[Verdict]) -> Iterator[str]:
+    """One line each; those that ended for one reason before they began share a line."""
+    reasons: dict[str, list[Verdict]] = {}
+    for verdict in bad:
+        reasons.setdefault(verdict.headline(), []).append(verdict)
+    for headline, verdicts in list(reasons.items())[:MAX_BAD]:
+        more = f" and {len(verdicts) - 1} more" if len(verdicts) > 1 else ""
+        yield f"  {verdicts[0].scenario.id}{more}: {headline[:MAX_HEADLINE]}"
+    if len(reasons) > MAX_BAD:
+        yield f"  and {len(reasons) - MAX_BAD} other reasons"
 
 
 def _timing_table(verdicts: list[Verdict]) -> Iterator[str]:

@@ -79,9 +79,8 @@ class Verdict:
         if len(self.failures) > MAX_FAILURES:
             lines.append(f"and {len(self.failures) - MAX_FAILURES} more (all are in result.json)")
         lines += ["", *self.details] if self.details else []
-        lines += ["", *self._kd_part()]
         if self.artifacts:
-            lines += ["", f"artifacts: {display_path(self.artifacts)}"]
+            lines += ["", *self._kd_part(), "", f"artifacts: {display_path(self.artifacts)}"]
         return "\n".join(lines)
 
     def _kd_part(self) -> list[str]:
