@@ -20,7 +20,7 @@ from lab.machine.overlay import create_overlay, overlay_is_sound, require_space
 from lab.machine.qemu import CONSOLE_LOG, OVERLAY, VmSpec, find_qemu, free_ports
 from lab.progress import Progress
 from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of
-from vm_images.wine import ensure_image, find_image
+from vm_images.wine import ensure_image
 
 BOOT_DEADLINE = {"kvm": 60.0, "tcg": 240.0}
 
@@ -31,7 +31,7 @@ def attach(config: Config) -> RunningLab:
     status = call(instance, "status")
     if status["phase"] != "ready":
         raise GuestLostError("the lab is still starting", "wait for the other `lab up`")
-    return RunningLab(config, _image_of(status["image_digest"]), status, "running")
+    return RunningLab(config, load_image(Path(status["image"])), status, "running")
 
 
 def is_up(config: Config) -> bool:
@@ -57,18 +57,6 @@ def up(config: Config, progress: Progress) -> RunningLab:
             return attach(config)
         stop_supervisor(instance)
         return _Start(config, instance, progress).run()
-
-
-def _image_of(digest: str) -> Image:
-    directory = find_image()
-    if directory is None:
-        raise InfrastructureError("the running guest's image is gone from the cache", "lab down; lab up")
-    image = load_image(directory)
-    if image.digest != digest:
-        raise InfrastructureError(
-            "the running guest is of another image than this checkout's recipe makes", "lab down; lab up"
-        )
-    return image
 
 
 class _Start:

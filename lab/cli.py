@@ -8,14 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from lab import bringup, doctor, summary
 from lab.config import Config, find_config, load_config
 from lab.errors import GuestLostError, LabError, UsageError
 from lab.kd.show import add_arguments as add_show_arguments
 from lab.kd.show import follow_log, show_log
-from lab.progress import Progress
+from lab.progress import Progress, plain_console
 from lab.running import instance_of
 
 INTERRUPTED = 130
@@ -107,7 +105,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    return doctor.print_report(doctor.examine(_config(options)), Console(highlight=False))
+    return doctor.print_report(doctor.examine(_config(options)), plain_console())
 
 
 def _image(options: argparse.Namespace) -> int:

@@ -50,10 +50,7 @@ def examine(config: Config) -> list[Finding]:
         _finding("disk space", lambda: _space(config)),
         _finding("guest image", _image),
     ]
-    findings += [
-        _finding(f"driver {name}", partial(_driver, driver))
-        for name, driver in config.drivers.items()
-    ]
+    findings += [_finding(f"driver {name}", partial(_driver, driver)) for name, driver in config.drivers.items()]
     built = TRAFFIC_PROGRAM.is_file()
     findings.append(Finding("traffic program", built, str(TRAFFIC_PROGRAM), "build it: make driver"))
     state = collect_status(instance_of(config))

@@ -11,6 +11,16 @@ from rich.console import Console
 TITLE_WIDTH = 34
 
 
+NEVER_WRAPPED = 400
+"""Columns for output that goes into a file or a pipe: lines there are for grep."""
+
+
+def plain_console() -> Console:
+    """A console on stdout that does not colour numbers and paths, and wraps lines only on a terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=NEVER_WRAPPED)
+
+
 class Phase:
     """A phase that is going on; `detail` is shown behind its time when it has ended."""
 
@@ -23,7 +33,7 @@ class Progress:
     """Prints phases to a console. On anything that is no terminal: plain lines, nothing overwritten."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=False, highlight=False)
+        self.console = console or plain_console()
         self._start = time.monotonic()
 
     @property

@@ -11,7 +11,7 @@ from rich.table import Table
 from lab.errors import LabError
 from lab.machine.control import call
 from lab.machine.instance import STATE, Instance
-from lab.progress import Progress
+from lab.progress import Progress, plain_console
 from lab.running import RunningLab
 
 
@@ -53,7 +53,7 @@ def collect_status(instance: Instance) -> dict[str, Any]:
 
 def print_status(state: dict[str, Any]) -> None:
     """The status as a small table."""
-    console = Console(highlight=False)
+    console = plain_console()
     rows = [("lab", str(state["phase"]))]
     if "ports" in state:
         ports = state["ports"]

@@ -181,7 +181,7 @@ class Supervisor:
             "accelerator": spec.accelerator,
             "accelerator_reason": spec.accelerator_reason,
             "ports": {"ssh": spec.ssh_port, "winrm": spec.winrm_port},
-            "image_digest": spec.image_digest,
+            "image": str(Path(spec.base).parent),
             "logs": spec.log_directory,
             "details": self._details,
         }
