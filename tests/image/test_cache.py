@@ -151,7 +151,8 @@ def test_a_second_build_waits_and_takes_what_the_first_made() -> None:
 
 
 def test_the_lock_goes_with_a_killed_process() -> None:
-    holder = "from vm_images.wine.cache import build_lock as lock\nimport time\nwith lock(): print(1, flush=True); time.sleep(60)"
+    use = "import time\nwith build_lock(): print(1, flush=True); time.sleep(60)"
+    holder = f"from vm_images.wine.cache import build_lock\n{use}"
     environ = {**os.environ, "PYTHONPATH": str(RECIPE.parents[1])}
     with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environ) as process:
         assert process.stdout is not None
