@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from lab.config import Config
@@ -12,16 +13,18 @@ from lab.errors import GuestLostError, InfrastructureError, LabError
 from lab.guest.driver_file import inspect_driver
 from lab.guest.services import TRAFFIC
 from lab.machine.accelerator import choose_accelerator
+from lab.machine.console import console_last_words
 from lab.machine.control import call
 from lab.machine.image import Image, load_image
 from lab.machine.instance import SNAPSHOTS, STATE, Instance
 from lab.machine.launch import Lease, start_supervisor, stop_supervisor
 from lab.machine.overlay import create_overlay, overlay_is_sound, require_space
-from lab.machine.qemu import CONSOLE_LOG, OVERLAY, VmSpec, find_qemu, free_ports
+from lab.machine.qemu import CONSOLE_LOG, OVERLAY, PORT_REFUSED, VmSpec, find_qemu, free_ports
 from lab.progress import Progress
 from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of
 from vm_images.wine import ensure_image
 
+PORT_ATTEMPTS = 3
 BOOT_DEADLINE = {"kvm": 60.0, "tcg": 240.0}
 
 
@@ -106,7 +109,6 @@ class _Start:
         with self.progress.phase("accelerator: probe") as phase:
             accelerator = choose_accelerator(qemu, image.machine.cpu)
             phase.detail = f"{accelerator.name}: {accelerator.reason}"
-        ssh_port, winrm_port = free_ports(2)
         return VmSpec(
             qemu=qemu,
             qemu_version=version,
@@ -120,8 +122,8 @@ class _Start:
             append=image.append,
             base=str(image.base.resolve()),
             image_digest=image.digest,
-            ssh_port=ssh_port,
-            winrm_port=winrm_port,
+            ssh_port=0,
+            winrm_port=0,
             log_directory=str(self.instance.new_log_directory()),
         ), image
 
@@ -139,12 +141,24 @@ class _Start:
 
     def _start_vm(self, spec: VmSpec, lease: Lease, tag: str | None) -> None:
         with self.progress.phase("QEMU started, debugger attached"):
-            start_supervisor(self.instance, spec, lease)
+            self._start_supervisor(spec, lease)
         if tag:
             with self.progress.phase(f"snapshot {tag!r} loaded"):
                 call(self.instance, "load", timeout=SNAPSHOT_DEADLINE, tag=tag)
         else:
             call(self.instance, "cont")
+
+    def _start_supervisor(self, spec: VmSpec, lease: Lease) -> None:
+        for attempt in range(PORT_ATTEMPTS):
+            ssh_port, winrm_port = free_ports(2)
+            try:
+                start_supervisor(self.instance, replace(spec, ssh_port=ssh_port, winrm_port=winrm_port), lease)
+            except InfrastructureError as error:
+                # A port that was free a moment ago may be another program's now.
+                if PORT_REFUSED not in str(error) or attempt == PORT_ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def _wait_for_guest(self, lab: RunningLab, spec: VmSpec, tag: str | None) -> None:
         with self.progress.phase("guest answers (WinRM, SSH)" if tag else "guest boots (WinRM, SSH)"):
@@ -170,10 +184,9 @@ class _Start:
 
     def _no_boot(self, lab: RunningLab, error: LabError, deadline: float) -> LabError:
         console = lab.logs / CONSOLE_LOG
-        lines = console.read_text(errors="replace").strip().splitlines() if console.exists() else []
-        last = lines[-1][:200] if lines else "nothing"
         return GuestLostError(
-            f"the guest did not come up within {deadline:.0f} s ({error}); its console last said: {last}",
+            f"the guest did not come up within {deadline:.0f} s ({error}); "
+            f"its console last said: {console_last_words(console)}",
             f"read {console}; a damaged image is built again by: make image FORCE=1",
         )
 

@@ -16,10 +16,8 @@ from lab.kd.show import follow_log, show_log
 from lab.progress import Progress, plain_console
 from lab.running import instance_of
 
-INTERRUPTED = 130
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Errors are one line and one piece of advice, on stderr."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.run
@@ -28,9 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         report(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         return 0
 
@@ -136,7 +131,3 @@ def _log_path(options: argparse.Namespace) -> Path:
     if not newest.is_file():
         raise GuestLostError("there is no kd log yet: the lab has not been up", "start it: make lab-up")
     return newest
-
-
-if __name__ == "__main__":
-    sys.exit(main())

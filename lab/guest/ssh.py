@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import socket
 import time
 from pathlib import Path
@@ -11,6 +12,9 @@ import paramiko
 
 from lab.errors import GuestLostError, InfrastructureError
 from lab.guest.remote import Remote
+
+# What goes wrong is raised; without a handler paramiko's threads would also print it, with tracebacks.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 CONNECT_DEADLINE = 30.0
 TRANSFER_DEADLINE = 60.0

@@ -118,6 +118,7 @@ class WinRm:
                 message_encryption="always",
                 operation_timeout_sec=POLL_SECONDS,
                 read_timeout_sec=READ_SECONDS,
+                ca_trust_path=None,  # type: ignore[arg-type]  # None: no look into the environment
                 proxy=None,
             )
         if not self._shell:

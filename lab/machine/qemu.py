@@ -24,6 +24,8 @@ KD_RAW = "kd.raw"
 CONSOLE_LOG = "console.log"
 
 DISK_NODE = "disk0"
+PORT_REFUSED = "host forwarding rule"
+"""In QEMU's words when a port of the host is taken."""
 
 
 @dataclass(frozen=True)

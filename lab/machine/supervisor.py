@@ -86,7 +86,10 @@ class Supervisor:
             for task in ending:
                 task.cancel()
         if not self._stop.is_set():
-            raise GuestLostError(self._vm.last_words(), "see qemu.log and console.log beside the kd log")
+            raise GuestLostError(
+                self._vm.last_words(),
+                f"read qemu.log and console.log in {self._spec.log_directory}; start again: make lab-up",
+            )
 
     def _lease_ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lease)

@@ -15,9 +15,10 @@ from lab.kd.client import KdClient
 from lab.kd.link import LinkState
 from lab.kd.log import KdLog
 from lab.kd.transport import UnixTransport
+from lab.machine.console import console_last_words
 from lab.machine.instance import QEMU_LOG
 from lab.machine.monitor import Monitor
-from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, QMP_SOCKET, VmSpec, command_line
+from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, PORT_REFUSED, QMP_SOCKET, VmSpec, command_line
 
 START_DEADLINE = 20.0
 QUIT_DEADLINE = 5.0
@@ -110,13 +111,17 @@ class VirtualMachine:
         return self._kd.state if self._kd else "not attached"
 
     def last_words(self) -> str:
-        """How QEMU ended, in one line, with what it said last."""
+        """How QEMU ended, in one line, with what it or the guest's console said last."""
         status = self._process.returncode if self._process else None
         how = "has not ended" if status is None else f"ended with status {status}"
         if status is not None and status < 0:
             how = f"was killed by {signal.Signals(-status).name}"
         lines = (self._logs / QEMU_LOG).read_text(errors="replace").strip().splitlines()
-        return f"QEMU {how}" + (f": {lines[-1][:300]}" if lines else "")
+        said = lines[-1][:300] if lines else ""
+        if status == 0:
+            how = "ended because the guest shut down or crashed"
+            said = f"its console last said: {console_last_words(self._logs / CONSOLE_LOG)}"
+        return f"QEMU {how}" + (f": {said}" if said else "")
 
     async def close(self) -> None:
         """End the KD link and QEMU, whatever state they are in."""
@@ -151,6 +156,6 @@ def _link_into(logs: Path, name: str) -> None:
 
 
 def _advice(words: str) -> str:
-    if "host forwarding" in words:
+    if PORT_REFUSED in words:
         return "another program took the port in the meantime: start again"
     return "see qemu.log beside the kd log"
