@@ -7,6 +7,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lab.config import Config
 from lab.errors import GuestLostError, InfrastructureError, LabError
@@ -20,7 +21,7 @@ from lab.machine.instance import SNAPSHOTS, STATE, Instance
 from lab.machine.launch import Lease, start_supervisor, stop_supervisor
 from lab.machine.overlay import create_overlay, overlay_is_sound, require_space
 from lab.machine.qemu import CONSOLE_LOG, OVERLAY, PORT_REFUSED, VmSpec, find_qemu, free_ports
-from lab.progress import Progress
+from lab.progress import Progress, Silent
 from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of
 from vm_images.wine import ensure_image
 
@@ -34,7 +35,11 @@ def attach(config: Config) -> RunningLab:
     status = call(instance, "status")
     if status["phase"] != "ready":
         raise GuestLostError("the lab is still starting", "wait for the other `lab up`")
-    return RunningLab(config, load_image(Path(status["image"])), status, "running")
+    return _handle(config, load_image(Path(status["image"])), status, "running")
+
+
+def _handle(config: Config, image: Image, status: dict[str, Any], how: str) -> RunningLab:
+    return RunningLab(config, image, status, how, restart=lambda: up(config, Silent()).status)
 
 
 def is_up(config: Config) -> bool:
@@ -78,7 +83,7 @@ class _Start:
             tag = self._fitting_snapshot(spec)
             self._start_vm(spec, lease, tag)
             how = f"from the snapshot {tag!r}" if tag else "cold boot"
-            lab = RunningLab(self.config, image, call(self.instance, "status"), how)
+            lab = _handle(self.config, image, call(self.instance, "status"), how)
             self._wait_for_guest(lab, spec, tag)
             if tag != READY:
                 self._load_driver(lab)

@@ -61,7 +61,9 @@ def pytest_lab_bring_up(config: pytest.Config, lab_config: Config) -> RunningLab
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print()
-        return up(lab_config, Progress())
+        lab = up(lab_config, Progress())
+        lab.claim()
+        return lab
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from lab.config import Config
-from lab.errors import UsageError
+from lab.errors import GuestLostError, UsageError
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
 from lab.guest.remote import Remote
@@ -35,16 +37,34 @@ def instance_of(config: Config) -> Instance:
 class RunningLab:
     """Handle on a running lab; made by `lab.bringup`."""
 
-    def __init__(self, config: Config, image: Image, status: dict[str, Any], how: str) -> None:
+    def __init__(
+        self, config: Config, image: Image, status: dict[str, Any], how: str, restart: Callable[[], dict[str, Any]]
+    ) -> None:
+        """`how` says in words how it came up; `restart` starts a VM that died and returns the new status."""
         self.config = config
         self.image = image
         self.instance = instance_of(config)
-        self.status = status
         self.how = how
-        """How it came up, in words."""
-        self.guest = Guest(Remote(status["ports"]["ssh"], status["ports"]["winrm"], image.credentials()))
-        self.logs = Path(status["logs"])
+        self._restart = restart
+        self._claim = ExitStack()
         self._marked = 0
+        self._attach(status)
+
+    def _attach(self, status: dict[str, Any]) -> None:
+        self.status = status
+        ports = status["ports"]
+        self.guest = Guest(Remote(ports["ssh"], ports["winrm"], self.image.credentials()))
+        self.logs = Path(status["logs"])
+
+    def claim(self) -> None:
+        """Be the only one that runs scenarios here until this process ends; put right what a killed run left.
+
+        Raises InfrastructureError that names the process when another one runs scenarios.
+        """
+        self._claim.enter_context(self.instance.lock("scenarios", "another run of scenarios uses this lab"))
+        cut_off = call(self.instance, "status")["scenario"]
+        if cut_off:
+            self.recover(f"{cut_off} was cut off")
 
     @property
     def kd_log(self) -> Path:
@@ -94,9 +114,12 @@ class RunningLab:
         self.guest.wait_ready(RESTORED_DEADLINE)
 
     def recover(self, reason: str) -> None:
-        """Make the lab usable again after a crash or a hang."""
-        self.mark(None, f"recovering: {reason}")
-        self.restore()
+        """Make the lab usable again after a crash or a hang; a VM that died is started again."""
+        try:
+            self.mark(None, f"recovering: {reason}")
+            self.restore()
+        except GuestLostError:
+            self._attach(self._restart())
 
     def crash_seen(self) -> str | None:
         """What the debugger said of a crash since the last marker, or None."""

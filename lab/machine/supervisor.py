@@ -40,6 +40,7 @@ class Supervisor:
         self._lease = lease
         self._phase = "starting"
         self._details: dict[str, Any] = {}
+        self._scenario: str | None = None
         self._stop = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._handlers: dict[str, Handler] = {
@@ -132,7 +133,8 @@ class Supervisor:
         return {}
 
     async def _mark(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"seq": self._vm.mark(str(request["text"]), request.get("scenario"))}
+        self._scenario = request.get("scenario")
+        return {"seq": self._vm.mark(str(request["text"]), self._scenario)}
 
     async def _sync(self, request: dict[str, Any]) -> dict[str, Any]:
         async with self._one_at_a_time:
@@ -187,6 +189,7 @@ class Supervisor:
             "image": str(Path(spec.base).parent),
             "logs": spec.log_directory,
             "details": self._details,
+            "scenario": self._scenario,
         }
 
     def _write_state(self, error: LabError | None = None) -> None:
