@@ -94,6 +94,6 @@ def apt_sources(suite: str) -> str:
     lines = []
     for line in sorted(set(ran.stdout.splitlines())):
         origin, codename, component, uri, release = line.split("\t")
-        if origin == "Debian" and component == "main" and codename in releases:
+        if origin == "Debian" and component == "main" and codename in releases and uri.startswith("http"):
             lines.append(f"deb {uri} {release} main")
     return "\n".join(lines) + "\n" if any(line.split()[2] == suite for line in lines) else ""

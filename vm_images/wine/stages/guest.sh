@@ -27,7 +27,7 @@ python3 -m compileall -q /usr/lib/lab/wsman
 export PATH=/usr/lib/lab:$PATH
 as-lab sh -c 'wine wineboot --init && wineserver --wait'
 cp /root/prefix/lab.reg /home/lab/lab.reg
-as-lab sh -c 'wine regedit /S Z:\\home\\lab\\lab.reg && wineserver --wait'
+as-lab sh -c 'wine winecfg /v win10 && wine regedit /S Z:\\home\\lab\\lab.reg && wineserver --wait'
 drive=/home/lab/.wine/drive_c
 for each in bin drivers run dumps; do
     install -d -o lab -g lab "$drive/lab" "$drive/lab/$each"
