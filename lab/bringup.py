@@ -39,7 +39,7 @@ def attach(config: Config) -> RunningLab:
 
 
 def _handle(config: Config, image: Image, status: dict[str, Any], how: str) -> RunningLab:
-    return RunningLab(config, image, status, how, restart=lambda: up(config, Silent()).status)
+    return RunningLab(config, image, status, how, restart=lambda: up(config, Silent()))
 
 
 def is_up(config: Config) -> bool:

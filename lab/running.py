@@ -38,9 +38,9 @@ class RunningLab:
     """Handle on a running lab; made by `lab.bringup`."""
 
     def __init__(
-        self, config: Config, image: Image, status: dict[str, Any], how: str, restart: Callable[[], dict[str, Any]]
+        self, config: Config, image: Image, status: dict[str, Any], how: str, restart: Callable[[], RunningLab]
     ) -> None:
-        """`how` says in words how it came up; `restart` starts a VM that died and returns the new status."""
+        """`how` says in words how it came up; `restart` starts a VM that died."""
         self.config = config
         self.image = image
         self.instance = instance_of(config)
@@ -119,7 +119,9 @@ class RunningLab:
             self.mark(None, f"recovering: {reason}")
             self.restore()
         except GuestLostError:
-            self._attach(self._restart())
+            fresh = self._restart()
+            self.image = fresh.image
+            self._attach(fresh.status)
 
     def crash_seen(self) -> str | None:
         """What the debugger said of a crash since the last marker, or None."""

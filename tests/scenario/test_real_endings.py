@@ -1,0 +1,85 @@
+"""Scenarios that crash or hang the real guest: each has its cause class in time, and the next one finds a good lab."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.errors import Cause
+from lab.machine.control import call
+from lab.running import RunningLab
+from lab.scenario.load import load_scenarios
+from lab.scenario.session import ScenarioSession
+from lab.scenario.verdict import Verdict
+
+pytestmark = pytest.mark.vm
+
+VERDICT_WITHIN = 10
+"""Seconds after the scenario's deadline."""
+
+
+@pytest.fixture
+def session(lab: RunningLab, tmp_path: Path) -> ScenarioSession:
+    return ScenarioSession(lambda: lab, tmp_path)
+
+
+def run(session: ScenarioSession, lab: RunningLab, tmp_path: Path, steps: str, timeout: int = 30) -> Verdict:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(f"lab: 1\ndriver: example-fault\ntimeout: {timeout}s\nsteps:\n{steps}")
+    (scenario,) = load_scenarios(path, lab.config)
+    return session.run(scenario)
+
+
+def assert_lab_is_good(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    steps = "  - a: {open: GOOD}\n  - a: {write: hello}\n  - a: {read: 10, expect: {text: hello}}\n"
+    verdict = run(session, lab, tmp_path, steps)
+    assert verdict.cause is Cause.PASSED, verdict.report()
+
+
+def fault(kind: int) -> str:
+    return f"  - a: {{open: FAULT}}\n  - a: {{ioctl: fault, input: {{kind: {kind}}}}}\n"
+
+
+def test_null_write_in_the_driver_is_a_crash(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    verdict = run(session, lab, tmp_path, fault(1))
+    assert verdict.cause is Cause.CRASHED, verdict.report()
+    assert "0x0000001E" in verdict.reason.replace("0x1e", "0x0000001E").replace("0x0000001e", "0x0000001E")
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_bugcheck_gives_its_code_and_parameters(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    verdict = run(session, lab, tmp_path, fault(2))
+    assert verdict.cause is Cause.CRASHED, verdict.report()
+    for word in ("e2", "11111111", "44444444"):
+        assert word in verdict.reason.lower()
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_request_that_is_never_completed_is_a_hang(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    begin = time.monotonic()
+    verdict = run(session, lab, tmp_path, fault(8), timeout=8)
+    assert verdict.cause is Cause.HUNG, verdict.report()
+    assert time.monotonic() - begin < 8 + VERDICT_WITHIN + 15  # The lab is put right within this time, too.
+    assert "ioctl" in verdict.report()
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_failed_expectation_is_no_crash(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    verdict = run(session, lab, tmp_path, "  - a: {open: X}\n  - a: {read: 5, expect: {bytes: 3}}\n")
+    assert verdict.cause is Cause.FAILED
+    report = verdict.report()
+    assert "expected" in report
+    assert "Example_Read Called" in report
+
+
+def test_vm_that_dies_is_started_again(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    assert_lab_is_good(session, lab, tmp_path)
+    os.kill(call(lab.instance, "status")["qemu_pid"], signal.SIGKILL)
+    time.sleep(1)
+    verdict = run(session, lab, tmp_path, "  - a: {open: X}\n")
+    assert verdict.cause is Cause.GUEST_LOST, verdict.report()
+    assert_lab_is_good(session, lab, tmp_path)
