@@ -40,7 +40,7 @@ lint: setup
 	@$(BIN)/mypy
 
 check: lint driver
-	@$(BIN)/pytest -q -m "not vm" tests $(PYTEST_FLAGS)
+	@$(BIN)/pytest -q -m "not vm and not slow" tests $(PYTEST_FLAGS)
 
 test: lint driver
 	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)

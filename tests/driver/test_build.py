@@ -131,6 +131,7 @@ def test_a_second_make_builds_nothing(source_tree: Path) -> None:
     assert "Nothing to be done" in make(source_tree)
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_image_elsewhere(build: Path, tmp_path: Path) -> None:
     tree = copy_sources(tmp_path / "elsewhere")
     make(tree, "build/example-buffered.sys")
@@ -138,6 +139,7 @@ def test_the_same_sources_give_the_same_image_elsewhere(build: Path, tmp_path: P
     assert rebuilt == (build / "example-buffered.sys").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_stricter_build_is_another_image(source_tree: Path, build: Path) -> None:
     make(source_tree, "ADMIN_ONLY=1", "build/admin-only/example-buffered.sys")
     strict = build / "admin-only" / "example-buffered.sys"
