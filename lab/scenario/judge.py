@@ -20,7 +20,7 @@ SHOWN_BYTES = 48
 def judge(scenario: Scenario, observed: Observed, kd: KdSlice) -> list[Failure]:
     """Every expectation that did not hold, steps first, in the order of the plan."""
     failures = list(_judge_steps(scenario, observed))
-    failures += _judge_actors(observed)
+    failures += _judge_actors(scenario, observed)
     failures += _judge_log(scenario.log, kd.text)
     history = list(observed.history(scenario)) if scenario.conserved else []
     for path in scenario.conserved:
@@ -131,9 +131,11 @@ def _first_difference(wanted: bytes, got: bytes) -> str:
     return f" (first difference at byte {at})"
 
 
-def _judge_actors(observed: Observed) -> Iterator[Failure]:
+def _judge_actors(scenario: Scenario, observed: Observed) -> Iterator[Failure]:
+    # A program that is waited for may end before the conductor has come to the wait.
+    awaited = {step.actor for step in scenario.steps if step.op == "wait"}
     for ended in observed.exits:
-        if not ended.expected:
+        if not ended.expected and ended.actor not in awaited:
             what = f"actor {printable(ended.actor)} (process {ended.pid})"
             yield Failure("", 1, what, "runs until the scenario ends it", f"ended by itself, exit code {ended.code}")
     for fault in observed.faults:

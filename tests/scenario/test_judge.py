@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from lab.scenario.judge import in_words, judge
 from lab.scenario.kd_slice import KdSlice
 from lab.scenario.model import Scenario
-from lab.scenario.observed import Observed
+from lab.scenario.observed import Observed, Recorder
 
 Parse = Callable[[str], list[Scenario]]
 
@@ -110,3 +111,18 @@ def test_a_slice_begins_where_the_scenarios_own_driver_is_loaded() -> None:
     assert kd.since_load("new.sys").raw == ["d", "e"]
     assert kd.since_load("new.sys").text == "DriverEntry\n"
     assert kd.since_load("none.sys") == kd
+
+
+def test_a_program_that_is_waited_for_may_end_before_the_wait(parse: Parse) -> None:
+    (scenario,) = parse(
+        "lab: 1\nisolation: none\nactors: {user: {program: usedriver2.exe}}\n"
+        "steps:\n  - user: {await: done}\n  - {wait: user, expect: {code: 0}}\n"
+    )
+    done = '"actor":"user","pid":5,"t0":1,"t1":2,"ok":true,"err":0,"n":0'
+    recorder = Recorder(io.StringIO())
+    recorder.line('{"e":"hello","v":1,"pid":4}')
+    recorder.line('{"e":"exit","actor":"user","pid":5,"code":0,"t":1,"expected":false}')
+    recorder.line(f'{{"e":"op","id":"1","op":"type",{done}}}')
+    recorder.line(f'{{"e":"op","id":"2","op":"wait",{done},"code":0}}')
+    recorder.line('{"e":"done","ok":true}')
+    assert judge(scenario, recorder.observed, KdSlice()) == []
