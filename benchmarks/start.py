@@ -11,12 +11,14 @@ from lab.config import Config
 from lab.machine.instance import SNAPSHOTS
 from lab.progress import Silent
 from lab.running import instance_of
+from vm_images.wine import ensure_image
 
 ROUNDS = 3
 
 
 def measure(config: Config) -> None:
     """Print both times of each round and the ratio of their medians."""
+    ensure_image(Silent())  # Building it is no part of either start.
     cold: list[float] = []
     warm: list[float] = []
     for number in range(ROUNDS):
