@@ -204,7 +204,7 @@ def test_a_build_that_fails_says_where_its_log_is_and_leaves_nothing(monkeypatch
     monkeypatch.setattr(build, "check_host", lambda _directory: None)
     monkeypatch.setattr(build, "check_namespaces", lambda: None)
     monkeypatch.setattr("vm_images.wine.stages.in_namespaces", lambda command: command)
-    monkeypatch.setattr(Stages, "make", lambda *_: None)
+    monkeypatch.setattr(Stages, "run_tool", lambda *_: None)
 
     def copy_with_script(target: Path) -> None:
         copy_recipe(target)

@@ -25,7 +25,15 @@ def test_digest_is_the_same_wherever_the_recipe_lies(recipe: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "name", ["patches/series", "guest/etc/inittab", "machine.json", "initramfs.py", "wsman/ntlm.py"]
+    "name",
+    [
+        "patches/series",
+        "guest/etc/inittab",
+        "machine.json",
+        "initramfs.py",
+        "wsman/ntlm.py",
+        "stages/python-packages",
+    ],
 )
 def test_a_changed_byte_changes_the_digest(recipe: Path, name: str) -> None:
     before = recipe_digest(recipe)

@@ -18,7 +18,7 @@ LOG = Path("/cache/images/wine.log")
         (
             "Get:1 a\nErr:2 b libc6 404 Not Found\nE: Failed to fetch\n",
             "Err:2 b libc6 404",
-            "archive must be reachable",
+            "must be reachable",
         ),
         (
             "cc -c a.c\na.c:1:2: error: expected ';'\nmake: *** [a.o] Error 1\n",

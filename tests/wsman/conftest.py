@@ -13,7 +13,8 @@ import pytest
 import winrm
 
 SOURCE = Path(__file__).parents[2] / "vm_images" / "wine"
-USER, PASSWORD = "lab", "pass:word 1"
+USER, PASSWORD = "lab", "pass word 1"
+DOMAINS = ("", "lab-wine", ".")
 
 
 class Service:
@@ -21,7 +22,8 @@ class Service:
 
     def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] = os.environ) -> None:
         credentials = directory / "credentials"
-        credentials.write_text(f"# users\n{USER}:{PASSWORD}\n", encoding="utf-8")
+        users = "".join(f"{domain}:{USER}:{PASSWORD}\n" for domain in DOMAINS)
+        credentials.write_text(users, encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wsman", "--credentials", credentials, "--listen", "127.0.0.1:0", *options],
             env={**environment, "PYTHONPATH": str(SOURCE)},

@@ -139,10 +139,12 @@ def test_whoever_waits_for_output_of_a_terminated_command_is_told(service: Servi
     waiting, other = service.session().protocol, service.session().protocol
     shell = waiting.open_shell()
     command = waiting.run_command(shell, "sleep 60")
-    threading.Timer(0.3, other.cleanup_command, (shell, command)).start()
+    terminating = threading.Timer(0.3, other.cleanup_command, (shell, command))
+    terminating.start()
     with pytest.raises(WSManFaultError) as error:
         waiting.get_command_output_raw(shell, command)
     assert error.value.wsman_fault_code == 995
+    terminating.join()  # A session with encryption serves one thread at a time.
     other.close_shell(shell)
 
 

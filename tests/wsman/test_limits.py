@@ -16,7 +16,10 @@ from .conftest import PASSWORD, SOURCE, Service
 
 
 @pytest.mark.parametrize("transport", ["ntlm", "basic"])
-@pytest.mark.parametrize(("user", "password"), [("lab", "wrong"), ("nobody", PASSWORD), ("lab", PASSWORD + "x")])
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("lab", "wrong"), ("nobody", PASSWORD), ("lab", PASSWORD + "x"), ("elsewhere\\lab", PASSWORD)],
+)
 def test_wrong_credentials_are_rejected(service: Service, transport: str, user: str, password: str) -> None:
     with pytest.raises(InvalidCredentialsError):
         service.session(transport, user, password).run_cmd("echo")
@@ -26,6 +29,12 @@ def test_wrong_credentials_are_rejected(service: Service, transport: str, user: 
 @pytest.mark.parametrize("user", ["LAB", "lab-wine\\lab", ".\\Lab"])
 def test_users_with_a_domain_and_in_any_case(service: Service, transport: str, user: str) -> None:
     assert service.session(transport, user).run_cmd("echo in").std_out == b"in\n"
+
+
+def test_ntlm_version_1_is_rejected(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LM_COMPAT_LEVEL", "2")  # of the client: version 1
+    with pytest.raises(InvalidCredentialsError):
+        service.session().run_cmd("echo")
 
 
 def test_ntlm_without_message_encryption(service: Service) -> None:
@@ -99,8 +108,8 @@ def test_sigterm_kills_what_was_started(started: Callable[..., Service]) -> None
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "no user"), ("lab", "line 1"), (None, "No such file")],
-    ids=["empty", "no password", "missing"],
+    [("", "no user"), (":lab:x\nlab:x", "line 2"), (":lab:", "line 1"), (":lab:x:y", "line 1"), (None, "No such file")],
+    ids=["empty", "no domain", "no password", "colon in the password", "missing"],
 )
 def test_unusable_credentials_file(tmp_path: Path, text: str | None, said: str) -> None:
     path = tmp_path / "credentials"
@@ -114,7 +123,7 @@ def test_unusable_credentials_file(tmp_path: Path, text: str | None, said: str) 
 
 def test_port_that_is_taken(service: Service, tmp_path: Path) -> None:
     path = tmp_path / "credentials"
-    path.write_text("lab:x\n")
+    path.write_text(":lab:x\n")
     result = run("--credentials", str(path), "--listen", f"127.0.0.1:{service.port}")
     assert result.returncode == 1
     assert f"cannot listen on 127.0.0.1:{service.port}" in result.stderr

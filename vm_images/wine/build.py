@@ -66,6 +66,7 @@ def _build(progress: Progress) -> Path:
             stages = Stages(work, log)
             tell("image: Debian packages")
             stages.make("starter", work)
+            stages.download_wheels()
             stages.run(tell)
             tell("image: packed")
             stages.run_tool(["qemu-img", "convert", "-q", "-O", "qcow2", "-f", "raw", "disk.raw", "out/base.qcow2"])

@@ -28,7 +28,7 @@ _ROOTLESS_TOOLS = {"newuidmap": "uidmap", "newgidmap": "uidmap"}
 def environment() -> dict[str, str]:
     """The environment of everything that the build starts; an ordinary user's PATH often lacks the sbin directories."""
     path = os.environ.get("PATH", "/usr/bin:/bin")
-    kept = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    kept = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy") or name[:4] == "PIP_"}
     return {**kept, "PATH": f"{path}:/usr/local/sbin:/usr/sbin:/sbin", "HOME": str(Path.home()), "LC_ALL": "C.UTF-8"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
@@ -15,6 +16,11 @@ DEADLINE = 3600
 """Seconds that the stages may take. It is four minutes when packages come fast."""
 
 _PHASE = "@phase "
+_UNREACHABLE = (
+    *("Err:", "E: Failed to fetch", "E: Unable to locate", "E: The repository"),
+    *("ERROR: Could not find", "ERROR: No matching", "ERROR: THESE PACKAGES"),
+)
+_TELLING = ("E: ", "ERROR: ", "make: ***", "error:")
 
 
 class Stages:
@@ -27,6 +33,12 @@ class Stages:
     def make(self, folder: str, target: Path) -> None:
         """Build one of the recipe's programs with the host's compiler."""
         self.run_tool(["make", "-s", "-C", str(self._work / "recipe" / folder), f"OUT={target}"])
+
+    def download_wheels(self) -> None:
+        """Get the Python packages that Debian has not, checked against the recipe's digests."""
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-q", "--require-hashes"]
+        wanted = ["--no-deps", "--only-binary=:all:", "-d", "wheels", "-r", "recipe/stages/python-packages"]
+        self.run_tool([*pip, *wanted])
 
     def run_tool(self, command: list[str]) -> None:
         """Run a program of the host in the work directory. Raises InfrastructureError if it fails."""
@@ -94,11 +106,14 @@ def describe_failure(what: str, text: str, log: Path) -> InfrastructureError:
         return InfrastructureError(f"no space left in {log.parent} for building the guest image", f"make room; {log}")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in lines:
-        if line.startswith(("Err:", "E: Failed to fetch", "E: Unable to locate", "E: The repository")):
+        if "No module named pip" in line:
+            advice = "apt-get install python3-pip; or run it in a virtual environment"
+            return InfrastructureError("building the guest image needs pip", advice)
+        if line.startswith(_UNREACHABLE):
             return InfrastructureError(
                 f"the guest image could not be built, a package is not to be had: {line[:300]}",
-                f"Debian's archive must be reachable (proxy variables are passed on); read {log}; then start again",
+                f"Debian's archive and PyPI must be reachable (proxy variables are passed on); read {log}",
             )
-    telling = [line for line in lines if line.startswith(("E: ", "make: ***", "error:")) or " error: " in line]
+    telling = [line for line in lines if line.startswith(_TELLING) or " error: " in line]
     said = (telling or lines[-1:] or ["it said nothing"])[-1][:300]
     return InfrastructureError(f"the guest image could not be built ({what}): {said}", f"read {log}")

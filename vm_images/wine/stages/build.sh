@@ -3,6 +3,7 @@
 # is left mounted or running, however it ends.
 #   WORK/recipe   this recipe        WORK/tools  a root with compilers      WORK/out     what is handed on
 #   WORK/password the guest's        WORK/guest  the guest's root           WORK/disk.raw
+#   WORK/wheels   Python packages for the guest
 # Lines "@phase TEXT" on descriptor 3 say what has begun.
 set -eu
 work=$1
@@ -37,7 +38,7 @@ wine=$!
 cp -r "$recipe/guest/." "$work/guest/"
 cp -r "$recipe/wsman" "$work/guest/usr/lib/lab/wsman"
 cp "$work/starter.exe" "$work/guest/usr/lib/lab/"
-cp -r "$recipe/prefix" "$recipe/stages/guest.sh" "$work/password" "$work/guest/root/"
+cp -r "$recipe/prefix" "$recipe/stages/guest.sh" "$work/password" "$work/wheels" "$work/guest/root/"
 in_root "$work/guest" sh /root/guest.sh
 cp "$work/guest/etc/ssh/ssh_host_ed25519_key.pub" "$work/out/ssh_host_key.pub"
 if ! wait $wine; then
@@ -57,6 +58,7 @@ umount "$work/tools/mnt"
 {
     chroot "$work/guest" dpkg-query -W -f '${Package} ${Version}\n'
     echo "linux-image-cloud-amd64 $(cat "$work/tools/build/kernel/version")"
+    sed -n 's/^\([a-z0-9-]*\)==\([^ ]*\).*/\1 \2/p' "$recipe/stages/python-packages"
 } >"$work/out/packages"
 sh "$recipe/stages/initramfs.sh" "$work"
 sh "$recipe/stages/trim.sh" "$work/guest"

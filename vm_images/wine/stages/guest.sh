@@ -3,9 +3,11 @@
 set -eu
 groupadd -g 1000 lab
 useradd -u 1000 -g 1000 -m -d /home/lab -s /bin/sh lab
+password=$(cat /root/password)
 # A hash that is quick to check: the password is random, and the guest's processor is emulated.
-printf 'lab:%s\n' "$(cat /root/password)" >/etc/lab/credentials
-chpasswd -c SHA512 -s 1000 </etc/lab/credentials
+printf 'lab:%s\n' "$password" | chpasswd -c SHA512 -s 1000
+# Clients name no domain, the machine's, or "this one".
+for each in '' LAB-WINE .; do printf '%s:lab:%s\n' "$each" "$password"; done >/etc/lab/credentials
 chown root:lab /etc/lab/credentials
 chmod 0640 /etc/lab/credentials
 rm /root/password
@@ -22,7 +24,11 @@ ln -sf /usr/bin/busybox /usr/sbin/init
 mkdir -p /etc/acpi/PWRF
 printf '#!/bin/sh\nexec /usr/bin/busybox poweroff\n' >/etc/acpi/PWRF/00000080
 chmod +x /etc/acpi/PWRF/00000080
-python3 -m compileall -q /usr/lib/lab/wsman
+# A wheel of pure Python is installed by unpacking it.
+packages=$(python3 -c 'import site; print(site.getsitepackages()[0])')
+mkdir -p "$packages"
+for each in /root/wheels/*.whl; do python3 -m zipfile -e "$each" "$packages"; done
+python3 -m compileall -q /usr/lib/lab/wsman "$packages"
 
 export PATH=/usr/lib/lab:$PATH
 as-lab sh -c 'wine wineboot --init && wineserver --wait'
@@ -40,4 +46,4 @@ find $drive/windows $drive/"Program Files"* -type f | while read -r file; do
     original=$builtin/${file##*/}
     if cmp -s "$file" "$original"; then ln -sf "$original" "$file"; fi
 done
-rm -r /home/lab/lab.reg /root/prefix /root/guest.sh
+rm -r /home/lab/lab.reg /root/prefix /root/wheels /root/guest.sh

@@ -1,40 +1,49 @@
-"""Who may come in: the users of the credentials file, by Basic or by NTLM under "Negotiate"."""
+"""Who may come in: the users of the credentials file, by Basic or by NTLM, under "Negotiate" or under its own name."""
 
 from __future__ import annotations
 
 import binascii
 import hmac
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .ntlm import SIGNATURE, Exchange, RejectedError, Session, password_hash
+if TYPE_CHECKING:
+    from .ntlm import Exchange
 
 CHALLENGES = ("Negotiate", 'Basic realm="WSMAN"')
 
+_NTLM_NEGOTIATE = b"NTLMSSP\0\1\0\0\0"
+
+
+class RejectedError(Exception):
+    """A token or message is malformed, changed or out of order, the user unknown or the password wrong."""
+
 
 class Users:
-    """Names and passwords: lines `NAME:PASSWORD`; names ignore case. Raises OSError, ValueError."""
+    """Names and passwords: lines `DOMAIN:NAME:PASSWORD`, a line for each domain under which a name is known.
 
-    def __init__(self, text: str, computer: str) -> None:
-        self.computer = computer
-        self._passwords: dict[str, bytes] = {}
-        self.hashes: dict[str, bytes] = {}
+    That is the file of pyspnego and of gss-ntlmssp. Domains may be empty; case does not count in them nor in names.
+    Raises OSError, ValueError.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._passwords: dict[tuple[str, str], bytes] = {}
         for number, line in enumerate(text.splitlines(), 1):
-            if not line.strip() or line.startswith("#"):
-                continue
-            name, colon, password = line.partition(":")
-            if not colon or not name or not password:
-                raise ValueError(f"line {number} is not NAME:PASSWORD")
-            self._passwords[name.lower()] = password.encode()
-            self.hashes[name.lower()] = password_hash(password)
-        if not self.hashes:
+            parts = line.split(":")
+            if len(parts) != 3 or not parts[1] or not parts[2]:
+                raise ValueError(f"line {number} is not DOMAIN:NAME:PASSWORD")
+            domain, name, password = parts
+            self._passwords.setdefault((domain.upper(), name.upper()), password.encode())
+        if not self._passwords:
             raise ValueError("there is no user in it")
 
     @classmethod
-    def read(cls, path: Path, computer: str) -> Users:
-        return cls(path.read_text(encoding="utf-8"), computer)
+    def read(cls, path: Path) -> Users:
+        return cls(path.read_text(encoding="utf-8"))
 
     def accepts(self, name: str, password: bytes) -> bool:
-        known = self._passwords.get(name.rpartition("\\")[2].lower())
+        domain, _, name = name.upper().rpartition("\\")
+        known = self._passwords.get((domain, name))
         return hmac.compare_digest(known or b"\0", password) and known is not None
 
 
@@ -44,7 +53,7 @@ class Login:
     def __init__(self, users: Users) -> None:
         self._users = users
         self._exchange: Exchange | None = None
-        self.session: Session | None = None
+        self.session: Exchange | None = None
 
     def admit(self, authorization: str) -> tuple[bool, tuple[str, ...]]:
         """Whether the request may pass, and otherwise the WWW-Authenticate values to answer."""
@@ -67,13 +76,17 @@ class Login:
         return self._users.accepts(name.decode("utf-8", "replace"), password)
 
     def _negotiate(self, scheme: str, token: bytes) -> tuple[bool, tuple[str, ...]]:
-        if token[8:12] == b"\1\0\0\0" and token.startswith(SIGNATURE):
-            self.session = None
-            self._exchange = Exchange(self._users.hashes, self._users.computer)
-            answer = binascii.b2a_base64(self._exchange.challenge(token), newline=False).decode()
-            return False, (f"{'NTLM' if scheme == 'ntlm' else 'Negotiate'} {answer}",)
+        if token.startswith(_NTLM_NEGOTIATE):
+            from .ntlm import Exchange  # late: the service listens before this is loaded
+
+            self.session, self._exchange = None, Exchange()
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             raise RejectedError("no exchange was begun")
-        self.session = exchange.authenticate(token)
-        return True, ()
+        answer = exchange.step(token)
+        if exchange.complete:
+            self.session = exchange
+            return True, ()
+        self._exchange = exchange
+        text = binascii.b2a_base64(answer, newline=False).decode()
+        return False, (f"{'NTLM' if scheme == 'ntlm' else 'Negotiate'} {text}",)

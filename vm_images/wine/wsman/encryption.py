@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
+from typing import TYPE_CHECKING
 
-from .ntlm import RejectedError, Session
+from .auth import RejectedError
+
+if TYPE_CHECKING:
+    from .ntlm import Exchange
 
 PROTOCOL = "application/HTTP-SPNEGO-session-encrypted"
 CONTENT_TYPE = f'multipart/encrypted;protocol="{PROTOCOL}";boundary="Encrypted Boundary"'
@@ -15,7 +19,7 @@ _PART = re.compile(rb"Content-Type:\s*application/octet-stream\r\n", re.IGNORECA
 _LENGTH = re.compile(rb"OriginalContent:[^\r\n]*Length=(\d+)", re.IGNORECASE)
 
 
-def decrypt(session: Session, body: bytes) -> bytes:
+def decrypt(session: Exchange, body: bytes) -> bytes:
     """Raises RejectedError if the envelope is malformed or the message was changed."""
     part = _PART.search(body)
     length = _LENGTH.search(body, 0, part.start() if part else 0)
@@ -26,14 +30,14 @@ def decrypt(session: Session, body: bytes) -> bytes:
     if signature_length != 16:
         raise RejectedError("not an NTLM signature")
     sealed_at = part.end() + 4 + signature_length
-    message = session.incoming.unseal(body[part.end() + 4 : sealed_at], body[sealed_at:end])
+    message = session.unseal(body[part.end() + 4 : sealed_at], body[sealed_at:end])
     if len(message) != int(length.group(1)):
         raise RejectedError("the message has not the length that was announced")
     return message
 
 
-def encrypt(session: Session, message: bytes) -> bytes:
-    signature, sealed = session.outgoing.seal(message)
+def encrypt(session: Exchange, message: bytes) -> bytes:
+    signature, sealed = session.seal(message)
     # The tabs before the part headers are what Windows sends and clients look for.
     return b"".join(
         (

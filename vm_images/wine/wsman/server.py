@@ -6,10 +6,9 @@ import contextlib
 import socket
 import threading
 
-from .auth import Login, Users
+from .auth import Login, RejectedError, Users
 from .encryption import CONTENT_TYPE, decrypt, encrypt
 from .http import BadRequestError, Reader, Request, response
-from .ntlm import RejectedError
 from .service import MAX_ENVELOPE, Service
 
 _MAX_CONNECTIONS = 64
