@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from lab.kd.log import read_log
-
 from benchmarks.round_trip import STEP_MS
 from benchmarks.script import run_script
 from lab import bringup
 from lab.config import Config
+from lab.kd.log import read_log
 from lab.progress import Silent
 from lab.running import RunningLab
 from lab.traffic.script import Script, bytes_token

@@ -16,7 +16,7 @@ def _without_its_init(name: str) -> ModuleType:
     """The package as one whose __init__ is empty. pyspnego's loads Kerberos, CredSSP, TLS: a quarter of the time."""
     spec = find_spec(name)
     package = ModuleType(name)
-    package.__path__ = list(spec.submodule_search_locations or []) if spec else []
+    package.__path__ = list(spec.submodule_search_locations or ()) if spec else []
     return package
 
 
