@@ -42,7 +42,7 @@ lint: setup
 check: lint driver
 	@$(BIN)/pytest -q -m "not vm and not slow" tests $(PYTEST_FLAGS)
 
-test: lint driver
+test: lint lab-up
 	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)
 
 benchmark: driver

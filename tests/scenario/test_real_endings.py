@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -47,7 +49,8 @@ def fault(kind: int) -> str:
 def test_null_write_in_the_driver_is_a_crash(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
     verdict = run(session, lab, tmp_path, fault(1))
     assert verdict.cause is Cause.CRASHED, verdict.report()
-    assert "0x0000001E" in verdict.reason.replace("0x1e", "0x0000001E").replace("0x0000001e", "0x0000001E")
+    assert "1e" in verdict.reason.lower()  # KMODE_EXCEPTION_NOT_HANDLED
+    assert "c0000005" in verdict.reason.lower()
     assert_lab_is_good(session, lab, tmp_path)
 
 
@@ -83,3 +86,35 @@ def test_vm_that_dies_is_started_again(session: ScenarioSession, lab: RunningLab
     verdict = run(session, lab, tmp_path, "  - a: {open: X}\n")
     assert verdict.cause is Cause.GUEST_LOST, verdict.report()
     assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_run_after_a_killed_one_finds_a_good_lab(lab: RunningLab) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "scenarios", "-k"]
+    with subprocess.Popen([*command, "ten-thousand"], cwd=lab.config.root, stdout=subprocess.DEVNULL) as killed:
+        deadline = time.monotonic() + 60
+        while not call(lab.instance, "status")["scenario"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        killed.kill()
+    begin = time.monotonic()
+    again = subprocess.run(
+        [*command, "empty-read and buffered"], cwd=lab.config.root, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stdout
+    assert "1 passed" in again.stdout
+    assert time.monotonic() - begin < 30
+    lab.guest.forget()
+
+
+def test_second_run_at_the_same_time_is_refused(lab: RunningLab) -> None:
+    with lab.instance.lock("scenarios", "a test holds it"):
+        refused = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "scenarios", "-k", "empty-read and buffered"],
+            cwd=lab.config.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert refused.returncode == 1
+    assert f"another run of scenarios uses this lab (process {os.getpid()})" in refused.stdout
+    assert "Traceback" not in refused.stdout
