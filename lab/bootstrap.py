@@ -30,6 +30,7 @@ PACKAGES = {
     "mmdebstrap": "the guest image",
     "uidmap": "the guest image, built without root",
     "e2fsprogs": "the guest image",
+    "mount": "the guest image",
     "python3-venv": "the virtual environment",
 }
 """Debian packages and what they are for."""
