@@ -172,7 +172,6 @@ class _Start:
             with self.progress.phase("snapshot: booted"):
                 lab.sync(30)
                 self._save(BOOTED, spec.machine_key())
-            self._wait_answering(lab, BOOT_DEADLINE[spec.accelerator])
 
     def _wait_answering(self, lab: RunningLab, deadline: float) -> None:
         end = time.monotonic() + deadline

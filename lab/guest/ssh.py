@@ -62,16 +62,6 @@ class Sftp:
         except (paramiko.SSHException, EOFError) as error:
             raise self._lost(error) from None
 
-    def listing(self, remote: str) -> list[str]:
-        """Names in a directory of the guest. Raises GuestLostError, InfrastructureError."""
-        client = self._connected()
-        try:
-            return client.listdir(_sftp_path(remote))
-        except OSError as error:
-            raise self._failed("list", remote, error) from None
-        except (paramiko.SSHException, EOFError) as error:
-            raise self._lost(error) from None
-
     def wait_ready(self, deadline: float) -> None:
         """Connect as soon as the guest's SSH server answers; raise GuestLostError after `deadline` seconds."""
         end = time.monotonic() + deadline
