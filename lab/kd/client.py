@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TypeVar
 
-from lab.errors import GuestLostError, HungError, InfrastructureError
+from lab.errors import GuestLostError, HungError, InfrastructureError, UsageError
 from lab.kd import manipulate
 from lab.kd.context import Context, decode_context
 from lab.kd.events import BugcheckEvent, KdEvent, LinkLostEvent, ModuleEvent, PrintEvent, StopEvent, describe
@@ -20,6 +20,7 @@ from lab.kd.kd_state import KdState
 from lab.kd.link import LinkState
 from lab.kd.log import KdLog
 from lab.kd.manipulate import Manipulate, Version
+from lab.kd.owner import Owner
 from lab.kd.policy import Policy
 from lab.kd.session import Session
 from lab.kd.subscription import Predicate, Subscription
@@ -164,6 +165,42 @@ class KdClient:
         reply = self.request(manipulate.get_context(processor), timeout)
         return None if reply.failed else decode_context(reply.data)
 
+    # --- a debugger behind this one ---
+
+    def attach(self, owner: Owner) -> None:
+        """Give every stop and prompt to `owner` from now on, the present one too.
+
+        Raises UsageError when there is one already, GuestLostError.
+        """
+        future: Future[None] = Future()
+
+        def attach(_: float) -> None:
+            try:
+                self._session.attach(owner)
+            except UsageError as error:
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+
+        self._command(attach)
+        self._wait(future, 5.0, "the kernel debugger client did not attach a debugger")
+
+    def detach(self, owner: Owner) -> None:
+        """Take over from `owner`: what it holds goes on by policy. Does not wait; nothing when the link is gone."""
+        self._post(lambda now: self._session.detach(owner, now))
+
+    def relay(self, payload: bytes) -> None:
+        """Pass on a STATE_MANIPULATE of the owner's, Continue included. Does not wait; ignored when the target runs."""
+        self._post(lambda _: self._session.relay(payload))
+
+    def answer_prompt(self, payload: bytes) -> None:
+        """Pass on the owner's DEBUG_IO answer to a prompt. Does not wait; ignored when there is none."""
+        self._post(lambda _: self._session.answer_prompt(payload))
+
+    def interrupt(self) -> None:
+        """Ask a running target to stop, without waiting: the owner gets the stop."""
+        self._post(lambda now: self._session.ask_break_in(Future(), now, hold=True))
+
     # --- snapshots and log ---
 
     def flush(self) -> None:
@@ -206,6 +243,10 @@ class KdClient:
 
         self._command(perform)
         return self._wait(future, timeout, complaint)
+
+    def _post(self, command: Callable[[float], None]) -> None:
+        if self._thread.is_alive():
+            self._command(command)
 
     def _command(self, command: Callable[[float], None]) -> None:
         if not self._thread.is_alive():

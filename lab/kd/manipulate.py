@@ -49,7 +49,8 @@ class Api(IntEnum):
     SET_CONTEXT_EX = 0x3160
 
 
-CONTINUES = frozenset({Api.CONTINUE, Api.CONTINUE2})
+CONTINUES = frozenset({Api.CONTINUE, Api.CONTINUE2, Api.REBOOT, Api.CAUSE_BUGCHECK})
+"""Requests that have no reply, and after which the target is not stopped any more."""
 
 
 @dataclass(frozen=True, slots=True)

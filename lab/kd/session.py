@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,13 +26,16 @@ from lab.kd.events import (
 )
 from lab.kd.kd_state import KdState
 from lab.kd.link import Acknowledged, Link, LinkEvent, LinkState, Received, Resynchronised
-from lab.kd.manipulate import CONTINUES, Manipulate
+from lab.kd.manipulate import CONTINUES, Api, Manipulate
+from lab.kd.owner import Owner
 from lab.kd.packets import Noise, PacketType
 from lab.kd.policy import Policy, Reaction
 from lab.kd.raw_text import RawText
 from lab.kd.state_change import ExceptionChange, Machine, ModuleChange, StateChange
 from lab.kd.stop_reason import BUGCHECK, StopReasons
 from lab.kd.waiting import completes, settle
+
+logger = logging.getLogger(__name__)
 
 
 class Session:
@@ -57,6 +61,19 @@ class Session:
         """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
         self._request: tuple[Manipulate, Future[Manipulate]] | None = None
         self._resuming: list[Future[None]] = []
+        self._owner: Owner | None = None
+        self._owned = False
+        """The current stop is the owner's: it decides when the target runs on."""
+        self._by_policy = Reaction.CONTINUE
+        """What becomes of the owner's stop when the owner leaves."""
+        self._relayed: deque[Manipulate] = deque()
+        """Requests of the owner that were not sent yet: the target takes one at a time."""
+        self._relaying: int | None = None
+        """The owner's request that the target is to answer."""
+        self._switching = False
+        """The target was told to go on with another processor: its next stop is the same one, seen from there."""
+        self._prompt: debug_io.GetString | None = None
+        """A prompt that the owner is to answer."""
 
     # --- bytes and time ---
 
@@ -126,9 +143,56 @@ class Session:
         """Nobody waits for the reply any more."""
         self._request = None
 
+    # --- the owner ---
+
+    def attach(self, owner: Owner) -> None:
+        """From now on every stop is the owner's; so is the one on which the target is held. Raises UsageError."""
+        if self._owner is not None:
+            raise UsageError("another debugger is attached already", "end that one first")
+        self._owner = owner
+        if self.state is KdState.STOPPED and self.held and self.stop is not None:
+            self._give_stop(self.stop)
+
+    def detach(self, owner: Owner, now: float) -> None:
+        """The owner leaves: what it holds or has not answered goes on by policy. Nothing if it is not attached."""
+        if self._owner is not owner:
+            return
+        self._owner = None
+        self._relayed.clear()
+        self._relaying = None
+        if self._prompt is not None:
+            self._answer_by_policy(self._prompt)
+            self._prompt = None
+        if self._owned:
+            self._owned = False
+            self.held = self._by_policy is Reaction.HOLD
+            if self.state is KdState.STOPPED and self.stop and not self.held and self._continuing is None:
+                self._drop_requests()
+                self._begin_answer(now)
+
+    def relay(self, payload: bytes) -> None:
+        """Pass on a request of the owner's; ignored when the target is not stopped for it."""
+        if self._owned and self.state is KdState.STOPPED and len(payload) >= manipulate.HEADER_SIZE:
+            self._relayed.append(manipulate.decode(payload))
+
+    def answer_prompt(self, payload: bytes) -> None:
+        """The owner's answer to a prompt; ignored when there is none."""
+        if self._prompt is None:
+            return
+        prompt, self._prompt = self._prompt, None
+        self._queue.append((PacketType.DEBUG_IO, payload))
+        self._emit(
+            PromptEvent(
+                processor=prompt.processor,
+                text=prompt.prompt.decode("latin-1"),
+                answer=payload[debug_io.HEADER_SIZE :].decode("latin-1"),
+            )
+        )
+
     def fail(self, error: Callable[[], Exception], state: KdState) -> None:
         """The link is gone: everybody who waits gets an error."""
         self.state = state
+        self._owner_lost()
         waiting: list[Future[Any]] = [*self.break_in.take(), *self._resuming]
         if self._request:
             waiting.append(self._request[1])
@@ -144,7 +208,7 @@ class Session:
         session = {
             "state": str(self.state),
             "stop": self.stop.payload.hex() if self.stop else None,
-            "held": self.stop_event.reason if self.held and self.stop_event else None,
+            "held": self.stop_event.reason if self.held and self.stop_event and not self._owned else None,
             "continuing": self._continuing is not None and self._continuing is self.stop,
             "queue": [[kind, payload.hex()] for kind, payload in self._queue],
             "machine": self.machine.value if self.machine else None,
@@ -156,6 +220,8 @@ class Session:
         """The target went back to where it was at `freeze`."""
         self._incoming = []
         self._raw = RawText()
+        self._owner_lost()
+        self._switching = False
         self.link.thaw(state, now)
         session = state.session
         self.state = KdState(session.get("state", KdState.UNKNOWN))
@@ -170,7 +236,9 @@ class Session:
             self.stop_event = StopEvent.of(self.stop, session["held"], Reaction.HOLD)
         self._continuing = self.stop if session.get("continuing") else None
         self.break_in.restart(now)
-        if self.stop and not self.held and self._continuing is None:
+        if self.stop and self._owner and self._continuing is None:
+            self._give_stop(self.stop)
+        elif self.stop and not self.held and self._continuing is None:
             self._drop_requests()
             self._begin_answer(now)
 
@@ -199,7 +267,7 @@ class Session:
         try:
             match packet.type:
                 case PacketType.DEBUG_IO:
-                    self._debug_io(debug_io.decode(packet.payload))
+                    self._debug_io(debug_io.decode(packet.payload), packet.payload)
                 case PacketType.STATE_CHANGE64:
                     self._stopped(state_change.decode(packet.payload), now)
                 case PacketType.STATE_MANIPULATE:
@@ -224,19 +292,31 @@ class Session:
             return False
         return self.stop is None or packet.payload != self.stop.payload
 
-    def _debug_io(self, message: debug_io.PrintString | debug_io.GetString) -> None:
+    def _debug_io(self, message: debug_io.PrintString | debug_io.GetString, payload: bytes) -> None:
         if isinstance(message, debug_io.GetString):
-            prompt = message.prompt.decode("latin-1")
-            reply = self._policy.answer(prompt)
-            self._queue.append((PacketType.DEBUG_IO, message.answer(reply.encode("latin-1", "replace"))))
-            self._emit(PromptEvent(processor=message.processor, text=prompt, answer=reply))
+            if self._owner is None:
+                self._answer_by_policy(message)
+            else:
+                self._prompt = message
+                self._tell(self._owner.prompted, payload)
             return
+        if self._owner is not None:
+            self._tell(self._owner.printed, payload)
         text = message.text.decode("latin-1")
         self._emit(PrintEvent(processor=message.processor, text=text))
         for event in self._reasons.printed(text, message.processor):
             self._emit(event)
 
+    def _answer_by_policy(self, prompt: debug_io.GetString) -> None:
+        text = prompt.prompt.decode("latin-1")
+        reply = self._policy.answer(text)
+        self._queue.append((PacketType.DEBUG_IO, prompt.answer(reply.encode("latin-1", "replace"))))
+        self._emit(PromptEvent(processor=prompt.processor, text=text, answer=reply))
+
     def _stopped(self, change: StateChange, now: float) -> None:
+        if self._switching:
+            self._switched(change)
+            return
         if self.stop is not None and change.payload == self.stop.payload:
             return  # the same stop once more: its answer is on the way, or it is held
         told, self._told = self._told == change.payload, None
@@ -244,23 +324,46 @@ class Session:
         self.stop = change
         self.stop_event = None
         self.held = False
+        self._owned = False
+        self._by_policy = Reaction.CONTINUE
+        quiet = False
         self._answer.end()
         self._drop_requests()
         if isinstance(change, ExceptionChange):
-            self._exception(change, now, told=told)
+            quiet = self._exception(change, now, told=told)
         elif told:
             pass
         elif isinstance(change, ModuleChange):
             self._emit(ModuleEvent.of(change))
         elif isinstance(change, state_change.CommandChange):
             self._emit(NoteEvent(text=f"the target asks for a command: {change.command.decode('latin-1')!r}"))
-        if not self.held:
+        if self._owner is not None and not quiet:
+            self._give_stop(change)
+        elif not self.held:
             self._begin_answer(now)
 
-    def _exception(self, change: ExceptionChange, now: float, *, told: bool) -> None:
+    def _give_stop(self, change: StateChange) -> None:
+        """The stop is the owner's."""
+        assert self._owner  # noqa: S101
+        self.held = True
+        self._owned = True
+        self._tell(self._owner.stopped, change.payload)
+
+    def _switched(self, change: StateChange) -> None:
+        """The same stop, seen from another processor."""
+        self._switching = False
+        self.stop = change
+        if isinstance(change, ExceptionChange) and self.stop_event is not None:
+            self.stop_event = StopEvent.of(change, self.stop_event.reason, Reaction.HOLD)
+        if self._owned and self._owner is not None:
+            self._tell(self._owner.stopped, change.payload)
+
+    def _exception(self, change: ExceptionChange, now: float, *, told: bool) -> bool:
+        """Say why it stopped, tell who waits; return whether nobody is to see the stop."""
         reason, reaction = self._reasons.of(change, self.break_in.expects_stop(now), self._policy)
         quiet = reason == "break-in" and not self.break_in.wants_hold
-        if self.break_in.wants_hold:
+        self._by_policy = reaction
+        if self.break_in.wants_hold or (self._owner is not None and not quiet):
             reaction = Reaction.HOLD
         self.held = reaction is Reaction.HOLD
         event = StopEvent.of(change, reason, reaction)
@@ -275,9 +378,12 @@ class Session:
             self._resuming += [completes(future, event) for future in waiting]
         if self.held and reason == BUGCHECK and self._policy.bugcheck is Reaction.CONTINUE and not waiting:
             self._emit(NoteEvent(text="the target repeats its bugcheck stop: it stays stopped"))
+        return quiet
 
     def _resynchronised(self, event: Resynchronised) -> None:
         self._told = self.stop.payload if event.by_reset and self.stop else None
+        self._owner_lost()
+        self._switching = False
         self._queue.clear()
         self._answer.end()
         self.stop = None
@@ -292,6 +398,24 @@ class Session:
 
     def _drop_requests(self) -> None:
         self._queue = deque(each for each in self._queue if each[0] != PacketType.STATE_MANIPULATE)
+        self._relayed.clear()
+        self._relaying = None
+
+    def _owner_lost(self) -> None:
+        """What the owner had begun is void."""
+        self._owned = False
+        self._relayed.clear()
+        self._relaying = None
+        self._prompt = None
+        if self._owner is not None:
+            self._tell(self._owner.lost)
+
+    def _tell(self, tell: Callable[..., None], *payload: bytes) -> None:
+        """Call the owner. One that fails must not take the link with it."""
+        try:
+            tell(*payload)
+        except Exception:
+            logger.exception("the attached debugger failed")
 
     # --- answering ---
 
@@ -307,6 +431,9 @@ class Session:
         if event.type != PacketType.STATE_MANIPULATE:
             return
         api = manipulate.decode(event.payload).api
+        if api == Api.SWITCH_PROCESSOR:
+            self._switching = self.stop is not None
+            return
         if api not in CONTINUES:
             self._answer.taken(now)
             return
@@ -332,9 +459,30 @@ class Session:
             if reply.api == manipulate.Api.GET_VERSION:
                 self.machine = manipulate.decode_version(reply).machine or self.machine
             settle(future, result=reply)
+        elif reply.api == self._relaying:
+            self._relaying = None
+            if self._owner is not None:
+                self._tell(self._owner.replied, reply.encode())
+
+    def _relay_next(self) -> None:
+        """Send the owner's next request when the one before is answered."""
+        if not self._relayed or self._relaying is not None or self._switching or self.state is not KdState.STOPPED:
+            return
+        message = self._relayed.popleft()
+        if message.api in CONTINUES:
+            self._relayed.clear()
+            self._owned = False
+            self.held = False
+        elif message.api != Api.SWITCH_PROCESSOR:
+            self._relaying = message.api
+        self._request_of_ours(message)
 
     def _pump(self, now: float) -> None:
-        if not self._queue or self.link.busy:
+        if self.link.busy:
+            return
+        if not self._queue:
+            self._relay_next()
+        if not self._queue:
             return
         kind, payload = self._queue.popleft()
         if kind == PacketType.STATE_MANIPULATE and manipulate.decode(payload).api in CONTINUES:

@@ -223,6 +223,11 @@ class Target:
             if again and self._stands_on_int3(again[1]):
                 self.script.appendleft(again)
             return
+        if message.api == Api.SWITCH_PROCESSOR and self.stopped:
+            kind, payload = self.stopped
+            self.stopped = kind, payload[:6] + struct.pack("<H", message.processor) + payload[8:]
+            self._resend_stop = True
+            return
         self._replies.append(self._reply(message).encode())
 
     def _stands_on_int3(self, stop: bytes) -> bool:

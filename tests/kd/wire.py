@@ -71,6 +71,11 @@ class Wire:
         self.session.ask_break_in(future, self.now, hold=True)  # type: ignore[arg-type]
         return future
 
+    def sync(self) -> Future[object]:
+        future: Future[object] = Future()
+        self.session.ask_break_in(future, self.now, hold=False)  # type: ignore[arg-type]
+        return future
+
     def resume(self) -> Future[None]:
         future: Future[None] = Future()
         self.session.resume(future, self.now)
