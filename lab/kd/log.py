@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from lab.errors import UsageError
-from lab.kd.entry import LogEntry, parse_line
+from lab.kd.appender import Appender
+from lab.kd.attribution import Attribution
+from lab.kd.entry import LogEntry
+from lab.kd.log_reader import follow_log_entries, last_seq, read_log
 from lab.kd.plain import PlainText
 
 __all__ = ["JSONL", "PLAIN", "KdLog", "LogEntry", "follow_log_entries", "read_log"]
@@ -21,9 +23,9 @@ PLAIN = "kd.log"
 FLUSH_WITHIN = 0.02
 """Seconds that an entry may wait in memory."""
 FLUSH_BYTES = 1 << 16
-KEEP_BYTES = 1 << 24
-"""What is kept in memory when the disk takes nothing; beyond it entries are lost, and the log says so."""
-_TAIL = 1 << 18
+_OF_A_STEP = frozenset(("raw", "prompt", "module", "stop", "bugcheck"))
+"""Kinds of entries, other than prints, that belong to the step during which they come."""
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class KdLog:
@@ -33,15 +35,32 @@ class KdLog:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Create the directory if needed. Raises OSError when it cannot be written."""
+        """Log to kd.jsonl and kd.log in `directory`, made if needed. Raises OSError when that cannot be written."""
         directory.mkdir(parents=True, exist_ok=True)
-        self.path = directory / JSONL
+        self._open(directory / JSONL, directory / PLAIN)
+
+    @classmethod
+    def at(cls, path: Path) -> KdLog:
+        """Log to this one file of JSON lines, or pipe. Raises UsageError when it cannot be written."""
+        log = cls.__new__(cls)
+        try:
+            log._open(path, None)
+        except OSError as error:
+            what = f"cannot write the kd log {path}: {error.strerror}"
+            raise UsageError(what, "name a file in a directory that exists and may be written") from error
+        return log
+
+    def _open(self, path: Path, plain: Path | None) -> None:
+        self.path = path
         self._lock = threading.Lock()
-        self._entries = _Appender(self.path)
-        self._plain = _Appender(directory / PLAIN)
+        self._entries = Appender(path)
+        self._plain = Appender(plain) if plain else None
         self._plain_text = PlainText()
-        self._seq = _last_seq(self.path)
-        self._entries.mend_last_line()
+        self._attribution = Attribution()
+        self._seq = 0
+        if self._entries.is_regular:
+            self._seq = last_seq(path)
+            self._entries.mend_last_line()
         self._scenario: str | None = None
         self._scenario_json = "null"
         self._due: float | None = None
@@ -59,12 +78,15 @@ class KdLog:
     def marker(self, text: str, scenario: str | None = None) -> int:
         """Write a marker; this and all later entries belong to `scenario`. It is in the file on return."""
         with self._lock:
+            self._attribution.reset()
             self._scenario = scenario
             self._scenario_json = "null" if scenario is None else encode_basestring_ascii(scenario)
         return self._flushed("marker", text, {})
 
     def restored(self, text: str) -> int:
-        """Write a marker without changing the scenario."""
+        """Write a marker without changing the scenario: the target is not what it was."""
+        with self._lock:
+            self._attribution.reset()
         return self._flushed("marker", text, {})
 
     def note(self, text: str, **extras: Any) -> int:
@@ -72,25 +94,41 @@ class KdLog:
         return self._flushed("note", text, extras)
 
     def write(self, kind: str, cpu: int | None, text: str, extras: dict[str, Any]) -> int:
-        """Write an entry; return its sequence number. It is in the file after `flush`."""
+        """Write an entry; return its sequence number. It is in the file after `flush`.
+
+        What is known of the step and the actor that it belongs to is added to `extras`.
+        """
         now = time.time()
         with self._lock:
+            origin = self._origin(kind, text, extras)
             self._seq += 1
-            if extras:
-                line = LogEntry(self._seq, now, kind, cpu, text, self._scenario, extras).to_json()
+            line = (
+                f'{{"v":1,"seq":{self._seq},"t":{round(now, 6)!r},"kind":"{kind}",'
+                f'"cpu":{"null" if cpu is None else cpu},"text":{encode_basestring_ascii(text)},'
+                f'"scenario":{self._scenario_json}'
+            )
+            if extras or origin:
+                line += f",{_encode(extras | origin)[1:]}\n"
             else:
-                line = (
-                    f'{{"v":1,"seq":{self._seq},"t":{round(now, 6)!r},"kind":"{kind}",'
-                    f'"cpu":{"null" if cpu is None else cpu},"text":{encode_basestring_ascii(text)},'
-                    f'"scenario":{self._scenario_json}}}'
-                )
-            self._entries.add(line.encode("ascii") + b"\n")
-            self._plain.add(self._plain_text.render(kind, text))
+                line += "}\n"
+            self._entries.add(line.encode("ascii"))
+            if self._plain and "marker" not in origin:
+                self._plain.add(self._plain_text.render(kind, text))
             if self._entries.size > FLUSH_BYTES:
                 self._flush()
             elif self._due is None:
                 self._due = time.monotonic() + FLUSH_WITHIN
             return self._seq
+
+    def _origin(self, kind: str, text: str, extras: dict[str, Any]) -> dict[str, Any]:
+        """Step and actor of an entry, as far as they are known; the marker that it is."""
+        if kind == "print":
+            return self._attribution.feed(text, extras.get("process") if extras else None)
+        if kind in _OF_A_STEP:
+            return self._attribution.feed("", None)
+        if kind == "resync":
+            self._attribution.reset()
+        return {}
 
     def flush(self) -> None:
         """Hand everything to the operating system: it survives the death of this process."""
@@ -102,7 +140,8 @@ class KdLog:
         with self._lock:
             self._flush()
             self._entries.close()
-            self._plain.close()
+            if self._plain:
+                self._plain.close()
 
     def _flushed(self, kind: str, text: str, extras: dict[str, Any]) -> int:
         seq = self.write(kind, None, text, extras)
@@ -111,7 +150,8 @@ class KdLog:
 
     def _flush(self) -> None:
         lost = self._entries.flush()
-        self._plain.flush()
+        if self._plain:
+            self._plain.flush()
         self._due = None
         if self._entries.size:
             self._due = time.monotonic() + 1.0
@@ -120,99 +160,3 @@ class KdLog:
             text = f"{lost} entries are missing here: the log could not be written (disk full?)"
             entry = LogEntry(self._seq, time.time(), "note", None, text, self._scenario)
             self._entries.add(entry.to_json().encode("ascii") + b"\n")
-
-
-class _Appender:
-    """An append-only file that does not stall its user: what the disk refuses waits in memory, up to a limit."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._waiting: list[bytes] = []
-        self.size = 0
-        self._lost = 0
-
-    def mend_last_line(self) -> None:
-        """End a line that a killed writer left behind."""
-        end = os.lseek(self._file, 0, os.SEEK_END)
-        if end and os.pread(self._file, 1, end - 1) != b"\n":
-            os.write(self._file, b"\n")
-
-    def add(self, line: bytes) -> None:
-        if self.size > KEEP_BYTES:
-            self._lost += 1
-            return
-        self._waiting.append(line)
-        self.size += len(line)
-
-    def flush(self) -> int:
-        """Write what waits; return how many lines were given up before, once writing works again."""
-        data = b"".join(self._waiting)
-        written = 0
-        try:
-            while written < len(data):
-                written += os.write(self._file, data[written : written + (1 << 20)])
-        except OSError:
-            # The link must go on. The next flush tries again.
-            self._waiting = [data[written:]]
-            self.size = len(data) - written
-            return 0
-        self._waiting.clear()
-        self.size = 0
-        lost, self._lost = self._lost, 0
-        return lost
-
-    def close(self) -> None:
-        os.close(self._file)
-
-
-def read_log(path: Path, since_seq: int = 0) -> Iterator[LogEntry]:
-    """The entries of a kd.jsonl with a sequence number above `since_seq`, in order.
-
-    An incomplete last line is ignored. Raises UsageError when there is no such file.
-    """
-    with _open(path) as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            entry = parse_line(line)
-            if entry is not None and entry.seq > since_seq:
-                yield entry
-
-
-def follow_log_entries(
-    path: Path, since_seq: int = 0, poll: float = 0.1, until: Callable[[], bool] | None = None
-) -> Iterator[LogEntry]:
-    """Like `read_log`, then wait for more, looking every `poll` seconds, until `until` says so (default: for ever)."""
-    with _open(path) as file:
-        rest = b""
-        while True:
-            finished = until is not None and until()
-            chunk = file.read(1 << 20)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                entry = parse_line(line)
-                if entry is not None and entry.seq > since_seq:
-                    yield entry
-            if not chunk:
-                if finished:
-                    return
-                time.sleep(poll)
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise UsageError(f"cannot read the kd log {path}: {error.strerror}", "name a kd.jsonl file") from error
-
-
-def _last_seq(path: Path) -> int:
-    """Sequence number of the newest whole entry in the file."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL))
-        for line in reversed(file.read().split(b"\n")):
-            entry = parse_line(line)
-            if entry is not None:
-                return entry.seq
-    return 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -128,7 +129,7 @@ def test_the_plain_log_is_what_was_printed_with_the_rest_on_lines_of_its_own(tmp
 
 def test_a_full_disk_stalls_nobody_and_is_told_when_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = KdLog(tmp_path)
-    monkeypatch.setattr("lab.kd.log.KEEP_BYTES", 2000)
+    monkeypatch.setattr("lab.kd.appender.KEEP_BYTES", 2000)
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
@@ -150,3 +151,73 @@ def test_a_full_disk_stalls_nobody_and_is_told_when_it_is_over(tmp_path: Path, m
 def test_a_missing_log_is_the_callers_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"kd\.jsonl"):
         list(read_log(tmp_path / "kd.jsonl"))
+
+
+def begins(step: str, actor: str | None) -> str:
+    """The traffic program's announcement of a step."""
+    return f'\x01lab {{"step":"{step}","actor":{json.dumps(actor)},"pid":0,"edge":"begin"}}\n'
+
+
+def test_entries_carry_the_step_and_the_actor_that_the_target_announced(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    log.marker("begin", scenario="s")
+    log.write("print", 0, "before\n", {})
+    log.write("print", 0, begins("2", "writer"), {"level": 3})
+    log.write("print", 0, "Write Called\n", {"component": 101, "level": 3, "process": 0})
+    log.write("module", 0, "load x.sys", {"name": "x.sys"})
+    log.write("stop", 0, "breakpoint", {})
+    log.note("of the host's own")
+    log.marker("end")
+    log.write("print", 0, "after\n", {})
+    log.close()
+    by_text = {entry.text: entry.extras for entry in read_log(log.path)}
+    origin = {"step": "2", "actor": "writer"}
+    assert by_text["before\n"] == by_text["of the host's own"] == by_text["after\n"] == {}
+    announced = {"step": "2", "actor": "writer", "pid": 0, "edge": "begin"}
+    assert by_text[begins("2", "writer")] == {"level": 3, "marker": announced}
+    assert by_text["Write Called\n"] == {"component": 101, "level": 3, "process": 0, **origin}
+    assert by_text["load x.sys"] == {"name": "x.sys", **origin}
+    assert by_text["breakpoint"] == origin
+    assert (tmp_path / "kd.log").read_text().startswith("--- marker: begin\nbefore\nWrite Called\n")
+
+
+@pytest.mark.parametrize("forget", ["resync", "restored"])
+def test_a_target_that_starts_anew_is_in_no_step(tmp_path: Path, forget: str) -> None:
+    log = KdLog(tmp_path)
+    log.write("print", 0, begins("2", "writer"), {})
+    if forget == "resync":
+        log.write("resync", None, "boot", {})
+    else:
+        log.restored("snapshot restored")
+    log.write("print", 0, "x", {})
+    log.close()
+    assert list(read_log(log.path))[-1].extras == {}
+
+
+def test_a_log_can_be_a_file_of_any_name(tmp_path: Path) -> None:
+    log = KdLog.at(tmp_path / "out.jsonl")
+    log.write("print", 0, "x", {})
+    log.close()
+    again = KdLog.at(tmp_path / "out.jsonl")
+    assert again.note("again") == 2
+    again.close()
+    assert [entry.text for entry in read_log(tmp_path / "out.jsonl")] == ["x", "again"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_a_log_can_be_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    log = KdLog.at(tmp_path / "pipe")
+    assert log.note("hello") == 1
+    line = os.read(reader, 1000)
+    os.close(reader)
+    log.close()
+    assert json.loads(line)["text"] == "hello"
+
+
+@pytest.mark.parametrize("where", ["missing/out.jsonl", "."])
+def test_a_log_that_cannot_be_written_is_the_callers_mistake(tmp_path: Path, where: str) -> None:
+    with pytest.raises(UsageError, match="cannot write the kd log") as caught:
+        KdLog.at(tmp_path / where)
+    assert "may be written" in caught.value.advice
