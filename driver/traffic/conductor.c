@@ -1,6 +1,7 @@
 #include "conductor.h"
 
 #include "clock.h"
+#include "marker.h"
 #include "output.h"
 #include "pipe.h"
 #include "run.h"
@@ -85,11 +86,15 @@ static void begin_item(struct run *run, const struct script_item *item) {
 }
 
 static void run_step(struct run *run, const struct script_item *item) {
+    struct lane *lane = lane_of(run, &run->script->ops[item->first_op]);
+    const struct text *actor = lane->actor ? &lane->name : NULL;
     struct work work;
     share_out(run, item, &work);
+    marker_begin(item, actor, lane->child.pid);
     begin_item(run, item);
-    lane_work(lane_of(run, &run->script->ops[item->first_op]));
+    lane_work(lane);
     release_work(run, &work);
+    marker_end(item, actor, lane->child.pid);
 }
 
 static DWORD WINAPI lane_thread(void *lane) {
@@ -135,10 +140,12 @@ static void run_block(struct run *run, const struct script_item *item) {
     }
     for (size_t i = 0; i < run->lane_count; i++) lane_load(&run->lanes[i]);
     for (size_t i = 0; i < run->lane_count; i++) lane_wait_loaded(&run->lanes[i]);
+    marker_begin(item, NULL, 0);
     begin_item(run, item);
     for (size_t i = 0; i < run->lane_count; i++) lane_go(&run->lanes[i]);
     work_lanes(run);
     release_work(run, &work);
+    marker_end(item, NULL, 0);
 }
 
 static void end_actors(struct run *run) {
@@ -172,6 +179,7 @@ static int run_script(const struct script *script, int64_t epoch_ticks) {
     struct run run = {.script = script, .epoch_ticks = epoch_ticks};
     struct buffer events = {0};
     InitializeCriticalSection(&run.lock);
+    if (script->has_markers) marker_enable();
     start_lanes(&run);
     process_start_job();
     if (!run_start_watch(&run)) run_time_out(&run, NULL, LITERAL("no thread could be created for the time-outs"));

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "conduct.h"
 #include "listen.h"
+#include "marker.h"
 #include "pipe.h"
 
 #define SEND_BYTES (64u * 1024u)
@@ -36,6 +37,10 @@ bool lane_start(struct lane *lane) {
                                          : process_actor_command(&arena, run->epoch_ticks, actor->raw_name);
     uint32_t error = process_start(command, actor->is_program, &lane->child);
     arena_reset(&arena);
+    if (!error) {
+        marker_process(lane->name, lane->child.pid);
+        process_go(&lane->child);
+    }
     run_lock(run);
     lane->state = error ? LANE_GONE : actor->is_program ? LANE_READY : LANE_STARTING;
     lane->started_at = clock_now();

@@ -119,11 +119,15 @@ uint32_t process_start(wchar_t *command_line, bool pipe_errors, struct child *ch
         return error;
     }
     if (job) AssignProcessToJobObject(job, created.hProcess);
-    ResumeThread(created.hThread);
-    CloseHandle(created.hThread);
     child->process = created.hProcess;
+    child->thread = created.hThread;
     child->pid = created.dwProcessId;
     return 0;
+}
+
+void process_go(struct child *child) {
+    ResumeThread(child->thread);
+    close_handle(&child->thread);
 }
 
 /* cmd.exe and other programs with their own ideas of a command line see plain words as they are. */

@@ -12,6 +12,7 @@ void process_leave(uint32_t code) __attribute__((noreturn));
 
 struct child {
     HANDLE process;
+    HANDLE thread; /* its first one, until it goes */
     uint32_t pid;
     HANDLE input;  /* the child's stdin */
     HANDLE output; /* its stdout */
@@ -22,8 +23,10 @@ struct child {
 void process_start_job(void);
 void process_end_job(void);
 
-/* 0, or the Win32 error. The child inherits its three standard handles and nothing else. */
+/* 0, or the Win32 error. The child inherits its three standard handles and nothing else; it does nothing yet. */
 uint32_t process_start(wchar_t *command_line, bool pipe_errors, struct child *child);
+/* Lets it run. */
+void process_go(struct child *child);
 
 /* UTF-16, NUL-terminated, quoted as C runtimes on Windows split it. */
 wchar_t *process_quote(struct arena *arena, const struct text *arguments, size_t count);

@@ -26,6 +26,14 @@ static bool parse_deadline(struct parser *parser, struct text rest) {
     return true;
 }
 
+static bool parse_markers(struct parser *parser, struct text rest) {
+    struct text token;
+    if (parser->script->item_count > 0) return FAULT(parser, "`markers` belongs before the first step");
+    if (!token_next(&rest, &token) || rest.at || !text_is(token, "on")) return FAULT(parser, "expected `markers on`");
+    parser->script->has_markers = true;
+    return true;
+}
+
 static bool parse_program(struct parser *parser, struct text rest, struct script_actor *actor) {
     struct text count_rest = rest, token;
     size_t count = 0;
@@ -145,7 +153,8 @@ static bool parse_line(struct parser *parser, struct text line) {
     if (text_is(keyword, "parallel")) return parse_parallel(parser, line);
     if (text_is(keyword, "end")) return parse_end(parser, line);
     if (text_is(keyword, "deadline")) return parse_deadline(parser, line);
-    return FAULT(parser, "expected deadline, actor, step, parallel or end, not %j", keyword);
+    if (text_is(keyword, "markers")) return parse_markers(parser, line);
+    return FAULT(parser, "expected deadline, markers, actor, step, parallel or end, not %j", keyword);
 }
 
 /* Without the line end; the CR that editors on Windows leave goes too. */

@@ -37,6 +37,7 @@ struct script_item {
 struct script {
     struct arena arena;
     uint32_t deadline_ms;
+    bool has_markers;
     struct script_actor *actors;
     size_t actor_count, actor_capacity;
     struct op *ops;
