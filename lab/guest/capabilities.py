@@ -7,6 +7,7 @@ CAPABILITIES = {
     "cleanup-irp": "the driver gets CLEANUP when the last handle is closed",
     "concurrent-dispatch": "requests of several processes are in the driver at the same time",
     "create-status": "a failing CREATE lets CreateFile fail, with the driver's status",
+    "debug-string": "what a program gives to OutputDebugString reaches the kernel debugger",
     "deferred-unload": "a stopped driver is unloaded after its last handle is closed",
     "driver-verifier": "Driver Verifier can watch the driver",
     "ioctl-access": "the access in an IOCTL code is checked against the handle's",

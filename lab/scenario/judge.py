@@ -21,7 +21,9 @@ def judge(scenario: Scenario, observed: Observed, kd: KdSlice) -> list[Failure]:
     """Every expectation that did not hold, steps first, in the order of the plan."""
     failures = list(_judge_steps(scenario, observed))
     failures += _judge_actors(scenario, observed)
-    failures += _judge_log(scenario.log, kd.text)
+    for wanted in scenario.log:
+        part = kd.caused_by(wanted.step, wanted.actors) if wanted.is_of_part else kd
+        failures += (Failure("", 1, str(wanted), *difference) for difference in _judge_log(wanted, part.text))
     history = list(observed.history(scenario)) if scenario.conserved else []
     for path in scenario.conserved:
         balance = account(history, path)
@@ -142,35 +144,32 @@ def _judge_actors(scenario: Scenario, observed: Observed) -> Iterator[Failure]:
         yield Failure(printable(fault.id), 1, "the traffic program", "performs every step", printable(fault.what, 300))
 
 
-def _judge_log(wanted: LogExpectation, text: str) -> Iterator[Failure]:
+def _judge_log(wanted: LogExpectation, text: str) -> Iterator[tuple[str, str]]:
+    """What was expected, what there is instead."""
     for pattern in wanted.contains:
         if pattern.find(text) is None:
-            yield _log_failure(f"contains {pattern}", "it is not there")
+            yield f"contains {pattern}", "it is not there"
     for pattern in wanted.absent:
         found = pattern.find(text)
         if found is not None:
-            yield _log_failure(f"does not contain {pattern}", f"the line {_line_at(text, found[0])!r}")
+            yield f"does not contain {pattern}", f"the line {_line_at(text, found[0])!r}"
     for pattern, amount in wanted.count:
         count = pattern.count(text)
         if not amount.holds(count):
-            yield _log_failure(f"contains {pattern} {amount} times", f"{count} times")
+            yield f"contains {pattern} {amount} times", f"{count} times"
     yield from _judge_order(wanted.order, text)
 
 
-def _judge_order(order: tuple[Pattern, ...], text: str) -> Iterator[Failure]:
+def _judge_order(order: tuple[Pattern, ...], text: str) -> Iterator[tuple[str, str]]:
     end = 0
     for i, pattern in enumerate(order):
         found = pattern.find(text, end)
         if found is None:
             before = f" after {order[i - 1]}" if i else ""
             there = "it comes earlier only" if pattern.find(text) else "it is not there"
-            yield _log_failure(f"contains {pattern}{before}", there)
+            yield f"contains {pattern}{before}", there
             return
         end = found[1]
-
-
-def _log_failure(expected: str, got: str) -> Failure:
-    return Failure("", 1, "kd log", expected, got)
 
 
 def _line_at(text: str, position: int) -> str:

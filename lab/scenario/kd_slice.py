@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.document import printable
+from lab.scenario.model import belongs
 
 MAX_LINE = 400
 
@@ -21,20 +22,39 @@ class KdSlice:
 
     @property
     def text(self) -> str:
-        """All that was printed, byte for byte as latin-1."""
-        return "".join(str(entry["text"]) for entry in self.entries if entry["kind"] == "print")
+        """All that was printed, byte for byte as latin-1; without the traffic program's markers."""
+        return "".join(str(entry["text"]) for entry in self.entries if _is_print(entry))
+
+    def caused_by(self, step: str | None, actors: frozenset[str]) -> KdSlice:
+        """What was printed in the step, for one of the actors; None and empty: in any, for anybody."""
+        part = KdSlice()
+        for raw, entry in zip(self.raw, self.entries, strict=True):
+            if step is not None and not belongs(str(entry.get("step", "")), step):
+                continue
+            if actors and entry.get("actor") not in actors:
+                continue
+            part.raw.append(raw)
+            part.entries.append(entry)
+        return part
 
     @property
     def lines(self) -> list[str]:
-        """For people: one line each, bounded, unprintable characters escaped; other entries in brackets."""
+        """For people: one line each, bounded, unprintable characters escaped; other entries in brackets.
+
+        Where prints of another step or actor begin, a line in brackets says so.
+        """
         result: list[str] = []
         rest = ""
+        origin = ""
         for entry in self.entries:
             text = str(entry["text"])
-            if entry["kind"] == "print":
+            if _is_print(entry):
+                if not rest and _origin(entry) != origin:
+                    origin = _origin(entry)
+                    result.append(f"[{printable(origin or 'no step', MAX_LINE)}]")
                 *whole, rest = (rest + text).split("\n")
                 result.extend(printable(line, MAX_LINE) for line in whole)
-            elif entry["kind"] != "marker":
+            elif entry["kind"] not in ("marker", "print"):
                 result.append(f"[{entry['kind']}] {printable(text.strip(), MAX_LINE)}")
         if rest:
             result.append(printable(rest, MAX_LINE))
@@ -49,6 +69,17 @@ class KdSlice:
             if entry["kind"] == "module" and not entry.get("unload") and file in f"{entry.get('name')} {entry['text']}":
                 return KdSlice(self.raw[i:], self.entries[i:])
         return self
+
+
+def _is_print(entry: dict[str, Any]) -> bool:
+    return entry["kind"] == "print" and "marker" not in entry
+
+
+def _origin(entry: dict[str, Any]) -> str:
+    """`step 3, writer`, or what of that is known."""
+    parts = [f"step {entry['step']}"] if "step" in entry else []
+    parts += [str(entry["actor"])] if "actor" in entry else []
+    return ", ".join(parts)
 
 
 def log_end(path: Path) -> int:

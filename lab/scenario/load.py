@@ -10,10 +10,11 @@ from lab.config import Config, DriverSpec
 from lab.document import Document, FileError, Location, Problem, parse_document, read_document, shown, suggestion
 from lab.guest.capabilities import CAPABILITIES
 from lab.scenario.cast import Cast, misspelt_step
+from lab.scenario.log_expectations import ATTRIBUTION, log_expectations
 from lab.scenario.matrix import Point, at_point, matrix_points
 from lab.scenario.model import Block, Isolation, Scenario, Step, flat
 from lab.scenario.plan import Planner
-from lab.scenario.values import Report, log_expectation, milliseconds
+from lab.scenario.values import Report, milliseconds
 from lab.structure import check_structure, structure_problems
 
 TIMEOUT = "30s"
@@ -113,18 +114,20 @@ def _scenario(
     cast = Cast(data.get("actors", {}), config, report)
     plan = Planner(config, driver, cast, report, timeout_ms).plan(data["steps"], isolation)
     wanted = data.get("expect", {})
+    log = log_expectations(wanted.get("log"), ("expect", "log"), report, cast, plan)
+    implied = {ATTRIBUTION} if any(each.is_of_part for each in log) else set()
     scenario = Scenario(
         path=path,
         name=path.stem,
         point=point,
         description=data.get("description", ""),
         driver=driver,
-        requires=frozenset(data.get("requires", [])),
+        requires=frozenset((*data.get("requires", []), *implied)),
         isolation=isolation,
         timeout=timeout_ms / 1000,
         actors=cast.actors,
         plan=plan,
-        log=log_expectation(wanted.get("log"), ("expect", "log"), report),
+        log=log,
         conserved=_conserved(wanted, config, plan, report),
     )
     problems.extend(report.problems)

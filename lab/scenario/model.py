@@ -143,12 +143,29 @@ class Pattern:
 
 @dataclass(frozen=True)
 class LogExpectation:
-    """What the scenario's part of the kd log has to show."""
+    """What the scenario's part of the kd log has to show, or what of it one step or actor caused."""
 
     contains: tuple[Pattern, ...] = ()
     absent: tuple[Pattern, ...] = ()
     count: tuple[tuple[Pattern, Amount], ...] = ()
     order: tuple[Pattern, ...] = ()
+    step: str | None = None
+    """The step as the file counts it: `3` stands for all that step 3 was expanded to."""
+    actor: str | None = None
+    """The actor, or the group of actors, as the file calls it."""
+    actors: frozenset[str] = frozenset()
+    """The single actors that it stands for."""
+
+    @property
+    def is_of_part(self) -> bool:
+        """Does it need to know which step and actor a print belongs to?"""
+        return self.step is not None or self.actor is not None
+
+    def __str__(self) -> str:
+        """What it is about, for messages."""
+        parts = [f"step {self.step}"] if self.step is not None else []
+        parts += [self.actor] if self.actor is not None else []
+        return f"kd log of {', '.join(parts)}" if parts else "kd log"
 
 
 @dataclass(frozen=True)
@@ -166,7 +183,7 @@ class Scenario:
     """Seconds."""
     actors: tuple[Actor, ...]
     plan: tuple[Step | Block, ...]
-    log: LogExpectation
+    log: tuple[LogExpectation, ...]
     conserved: tuple[str, ...]
     """Device paths whose bytes all have to be accounted for."""
 
@@ -179,6 +196,15 @@ class Scenario:
     @property
     def steps(self) -> tuple[Step, ...]:
         return flat(self.plan)
+
+
+def belongs(step_id: str, name: str) -> bool:
+    """Is this what the step `name` of the file was expanded to, or part of that?
+
+    >>> belongs("3.1", "3"), belongs("3@writer", "3"), belongs("3#2.1", "3#2"), belongs("31", "3")
+    (True, True, True, False)
+    """
+    return step_id == name or (step_id.startswith(name) and step_id[len(name)] in ".@#")
 
 
 def flat(plan: tuple[Step | Block, ...]) -> tuple[Step, ...]:

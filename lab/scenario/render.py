@@ -15,9 +15,9 @@ def guest_files(scenario: Scenario) -> tuple[GuestFile, ...]:
     return tuple(dict.fromkeys(files))
 
 
-def render(scenario: Scenario, paths: Mapping[GuestFile, str]) -> str:
-    """The whole script; `paths` says where in the guest each of `guest_files()` is."""
-    script = Script(round(scenario.timeout * 1000))
+def render(scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool = False) -> str:
+    """The whole script; `paths` says where in the guest each of `guest_files()` is, `markers` is as for `Script`."""
+    script = Script(round(scenario.timeout * 1000), markers=markers)
     script.comment(scenario.id)
     for actor in scenario.actors:
         if actor.program:

@@ -15,6 +15,7 @@ from lab.errors import Cause, HungError, LabError
 from lab.scenario.artifacts import ArtifactDirectory
 from lab.scenario.judge import judge
 from lab.scenario.kd_slice import KdSlice, log_end, read_slice
+from lab.scenario.log_expectations import ATTRIBUTION
 from lab.scenario.model import Isolation, Scenario
 from lab.scenario.observed import Recorder
 from lab.scenario.render import guest_files, render
@@ -104,7 +105,7 @@ class _Run:
             self._lab.restore()
         ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}
-        script = render(self._scenario, paths)
+        script = render(self._scenario, paths, markers=ATTRIBUTION in self._lab.capabilities)
         self._artifacts.write("script.txt", script)
         self._lab.guest.put(script.encode(), SCRIPT)
 

@@ -1,4 +1,4 @@
-"""Meaning of the single values of a scenario: times, data, amounts, errors, patterns."""
+"""Meaning of the single values of a scenario: times, data, amounts, errors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from lab.config import IoctlSpec
-from lab.document import Document, Location, Problem, printable, shown, suggestion
-from lab.scenario.model import SUCCESS, Amount, Expected, LogExpectation, Pattern
+from lab.document import Document, Location, Problem, shown, suggestion
+from lab.scenario.model import SUCCESS, Amount, Expected
 from lab.traffic.data import MAX_LENGTH, Bytes, Data, Fill, Pointer, pattern
 from lab.traffic.win32 import ERRORS
 
@@ -175,42 +175,3 @@ def _wanted_data(value: dict[str, Any], where: Location, report: Report) -> byte
         report.add((*where, "data"), "no data can be expected there", "text, hex or fill")
         return None
     return wanted.value
-
-
-def patterns(value: Any, where: Location, report: Report) -> tuple[Pattern, ...]:
-    """One text, `/regular expression/` or `{regex: ...}`, or a list of these."""
-    if isinstance(value, list):
-        return tuple(_pattern(item, (*where, i), report) for i, item in enumerate(value))
-    return (_pattern(value, where, report),)
-
-
-def _pattern(value: Any, where: Location, report: Report) -> Pattern:
-    if isinstance(value, dict):
-        text = value["regex"]
-    elif len(value) > 2 and value.startswith("/") and value.endswith("/"):
-        text = value[1:-1]
-    else:
-        return Pattern(value)
-    try:
-        return Pattern(text, re.compile(text, re.MULTILINE))
-    except re.error as error:
-        report.add(where, f"/{printable(text)}/ is not a regular expression ({error})", "Python's `re` syntax")
-        return Pattern(text)
-
-
-def log_expectation(value: Any, where: Location, report: Report) -> LogExpectation:
-    """The `expect: {log: ...}` of a scenario."""
-    if value is None:
-        return LogExpectation()
-    order = patterns(value.get("order", []), (*where, "order"), report)
-    if "order" in value and len(order) < 2:
-        report.add((*where, "order"), "has nothing to put in order", "a list of at least two texts")
-    return LogExpectation(
-        contains=patterns(value.get("contains", []), (*where, "contains"), report),
-        absent=patterns(value.get("absent", []), (*where, "absent"), report),
-        count=tuple(
-            (_pattern(text, (*where, "count", text), report), amount(item, (*where, "count", text), report))
-            for text, item in value.get("count", {}).items()
-        ),
-        order=order,
-    )

@@ -59,8 +59,11 @@ class Script:
     <BLANKLINE>
     """
 
-    def __init__(self, deadline_ms: int) -> None:
+    def __init__(self, deadline_ms: int, *, markers: bool = False) -> None:
+        """With `markers` the steps announce themselves to the kernel debugger."""
         self._lines = [f"traffic {VERSION}", f"deadline {deadline_ms}"]
+        if markers:
+            self._line("markers", "on")
         self._in_block = False
 
     def comment(self, text: str) -> None:

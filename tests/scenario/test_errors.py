@@ -384,6 +384,27 @@ FILES = {
         "lab: 1" + GOOD + "expect: {log: {count: {Called: many}}}",
         "case.yaml:3: expect.log.count.Called: cannot be 'many': a number, or bounds as in {min: 1, max: 5}",
     ),
+    "log of nothing": (
+        "lab: 1" + GOOD + "expect: {log: {step: 1}}",
+        "case.yaml:3: expect.log: says nothing to look for: one of contains, absent, count and order",
+    ),
+    "log of an unknown step": (
+        "lab: 1" + GOOD + "expect: {log: {step: 2, contains: x}}",
+        "case.yaml:3: expect.log.step: '2' is not a step of this scenario: one of 1, load",
+    ),
+    "log of a step inside of a block": (
+        "lab: 1\nsteps: [{parallel: {a: [open], b: [open]}}]\nexpect: {log: [{step: '1@a', contains: x}]}",
+        "case.yaml:3: expect.log[1].step: '1@a' is inside of block 1, where prints are known by their actor only: "
+        "`step: 1`, perhaps with an `actor:`",
+    ),
+    "log of a step in decimals": (
+        "lab: 1" + GOOD + "expect: {log: {step: 1.1, contains: x}}",
+        "case.yaml:3: expect.log.step: cannot be 1.1: a step as messages number it: 3, or in quotes as in '3.1'",
+    ),
+    "log of an unknown actor": (
+        "lab: 1" + GOOD + "expect: {log: [{actor: writr, contains: x}]}",
+        "case.yaml:3: expect.log[1].actor: 'writr' has done nothing so far: one of a",
+    ),
     "conserved name that is not opened": (
         "lab: 1" + GOOD + "expect: {history: {conserved: Y}}",
         "case.yaml:3: expect.history.conserved: 'Y' is never opened: one of x",

@@ -99,6 +99,67 @@ def test_lines_for_people_are_whole_bounded_and_escaped() -> None:
     assert lines[3] == "no end"
 
 
+def a_print(text: str, **fields: Any) -> dict[str, Any]:
+    return {"kind": "print", "text": text, **fields}
+
+
+PARTS = [
+    a_print("\x01lab begin\n", marker={"step": "1", "actor": "w1", "pid": 0, "edge": "begin"}),
+    a_print("Create Called\n", step="1", actor="w1"),
+    a_print("\x01lab end\n", marker={"step": "1", "actor": "w1", "pid": 0, "edge": "end"}),
+    a_print("Close Called\n", actor="w1"),
+    a_print("Write ", step="2.1", actor="w2"),
+    a_print("Called\n", step="2.1", actor="w2"),
+    a_print("Read Called\n", step="21", actor="r"),
+    {"kind": "note", "text": "x"},
+    a_print("Work Called\n", step="21"),
+    a_print("Unload Called\n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("log", "expected", "what"),
+    [
+        ("{count: {Called: 6}}", None, ""),
+        ("{absent: lab}", None, ""),
+        ("{step: 1, count: {Called: 1}, contains: Create}", None, ""),
+        ("{step: 2, contains: Write Called, count: {Called: 1}}", None, ""),
+        ("{actor: w, order: [Create, Close, Write], count: {Called: 3}}", None, ""),
+        ("{step: 2, actor: w2, contains: Write}", None, ""),
+        ("[{step: 1, contains: Create}, {step: 2, absent: Create}]", None, ""),
+        ("{step: 2, contains: Read}", "contains 'Read'", "kd log of step 2"),
+        ("{step: 1, actor: w2, contains: Create}", "contains 'Create'", "kd log of step 1, w2"),
+        ("[{step: 1, contains: Create}, {actor: w, absent: Close}]", "does not contain 'Close'", "kd log of w"),
+    ],
+)
+def test_what_one_step_or_actor_printed(parse: Parse, log: str, expected: str | None, what: str) -> None:
+    (scenario,) = parse(
+        "lab: 1\nisolation: none\nactors: {w: {count: 2}}\nsteps: [{w1: open}, {w2: [open]}]\n"
+        f"expect: {{log: {log}}}"
+    )
+    kd = KdSlice(["raw"] * len(PARTS), PARTS)
+    found = [failure for failure in judge(scenario, Observed(), kd) if failure.what.startswith("kd log")]
+    assert [(failure.expected, failure.what) for failure in found] == ([(expected, what)] if expected else [])
+
+
+def test_lines_for_people_say_where_another_step_or_actor_begins() -> None:
+    assert KdSlice([], PARTS).lines == [
+        "[step 1, w1]",
+        "Create Called",
+        "[w1]",
+        "Close Called",
+        "[step 2.1, w2]",
+        "Write Called",
+        "[step 21, r]",
+        "Read Called",
+        "[note] x",
+        "[step 21]",
+        "Work Called",
+        "[no step]",
+        "Unload Called",
+    ]
+
+
 def test_a_slice_begins_where_the_scenarios_own_driver_is_loaded() -> None:
     entries: list[dict[str, Any]] = [
         {"kind": "print", "text": "Unload of the old one\n"},

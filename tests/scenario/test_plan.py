@@ -183,8 +183,46 @@ def test_a_matrix_gives_a_scenario_for_each_combination(parse: Parse) -> None:
     last = scenarios[-1]
     assert last.driver.name == "example-fault"
     assert [step.args for step in last.steps[1:]] == [("h", r"\\.\Example\N20", "rw"), ("h", "20")]
-    pattern, amount = last.log.count[0]
+    (log,) = last.log
+    pattern, amount = log.count[0]
     assert (pattern.text, amount.low) == ("of 20 bytes", 20)
+
+
+def test_what_a_step_or_an_actor_printed_can_be_expected_alone(parse: Parse) -> None:
+    (scenario,) = parse(
+        "lab: 1\nrequires: [names-below-device]\nactors: {w: {count: 2}}\n"
+        "steps: [{w: [{open: X}, close]}, {repeat: {times: 2, steps: [{a: [open, close]}]}}]\n"
+        "expect: {log: [{absent: x}, {actor: w, contains: x}, {step: 1, contains: x}, {step: '2#2', actor: a, count: "
+        "{x: 1}}, {step: load, contains: x}, {step: '1@w2.1', contains: x}]}"
+    )
+    assert [(log.step, log.actors) for log in scenario.log] == [
+        (None, frozenset()),
+        (None, frozenset({"w1", "w2"})),
+        ("1", frozenset()),
+        ("2#2", frozenset({"a"})),
+        ("load", frozenset()),
+        ("1@w2.1", frozenset()),
+    ]
+    assert [str(log) for log in scenario.log[:4]] == [
+        "kd log",
+        "kd log of w",
+        "kd log of step 1",
+        "kd log of step 2#2, a",
+    ]
+
+
+def test_only_a_guest_that_can_tell_steps_apart_is_asked_to(parse: Parse) -> None:
+    text = "lab: 1\nrequires: [names-below-device]\nsteps: [{a: open}]\nexpect: {log: {%s}}"
+    (scenario,) = parse(text % "contains: x")
+    assert scenario.requires == {"names-below-device"}
+    (scenario,) = parse(text % "step: 1, contains: x")
+    assert scenario.requires == {"names-below-device", "debug-string"}
+
+
+def test_steps_announce_themselves_where_somebody_hears_it(parse: Parse) -> None:
+    (scenario,) = parse("lab: 1\nisolation: none\nsteps: [{a: open}]")
+    assert "markers on" not in render(scenario, {}).splitlines()
+    assert render(scenario, {}, markers=True).splitlines()[:3] == ["traffic 1", "deadline 30000", "markers on"]
 
 
 def test_data_can_be_joined_from_pieces(parse: Parse) -> None:
