@@ -1,0 +1,63 @@
+"""Finds the image file and the PDB that belong to a module of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from lab.symbols.errors import BadImageError
+from lab.symbols.image import Image, PdbIdentity
+from lab.symbols.pdb import Pdb
+
+MAX_NAME = 255
+
+
+class Finder:
+    """Looks into directories, in their order. A symbol store's layout (NAME/GUID+AGE/NAME) is understood too."""
+
+    def __init__(self, directories: Iterable[Path]) -> None:
+        self.directories = [*dict.fromkeys(directories)]
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a file, or a folder of a symbol store, of that name, in any case."""
+        return name.lower() in self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(each.name.lower() for path in self.directories if path.is_dir() for each in path.iterdir())
+
+    def pdb(self, identity: PdbIdentity) -> tuple[Pdb | None, list[str]]:
+        """The PDB of an image of this identity, and what was found instead, in words."""
+        refused = []
+        key = f"{identity.guid.hex.upper()}{identity.age:X}"
+        for path in self._candidates(identity.name, key):
+            try:
+                pdb = Pdb(path)
+            except BadImageError as error:
+                refused.append(str(error))
+                continue
+            if pdb.belongs_to(identity):
+                return pdb, []
+            refused.append(f"{path} belongs to another build of the driver")
+        return None, refused
+
+    def image(self, name: str, size: int, timestamp: int | None = None) -> Image | None:
+        """The file of a module of that name and size."""
+        for path in self._candidates(name, ""):
+            try:
+                image = Image.from_file(path)
+            except BadImageError:
+                continue
+            if image.size == size and timestamp in (None, image.timestamp):
+                return image
+        return None
+
+    def _candidates(self, name: str, key: str) -> Iterator[Path]:
+        # The name comes from the target: it must not lead out of the directories.
+        if not name or len(name) > MAX_NAME or name in (".", "..") or any(each in name for each in "/\\\0"):
+            return
+        for directory in self.directories:
+            for path in (directory / name, directory / name / key / name if key else None):
+                if path is not None and path.is_file():
+                    yield path

@@ -1,0 +1,39 @@
+"""A target's memory for tests: images of the real driver, and whatever a test puts beside them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.symbols.image import Image
+
+BUILD = Path(__file__).parents[2] / "driver" / "build"
+BASE = 0xFFFFF80011230000
+
+
+@dataclass
+class Memory:
+    """Pieces of memory by their addresses; `read` gives what is there."""
+
+    pieces: dict[int, bytes] = field(default_factory=dict)
+
+    def read(self, address: int, count: int) -> bytes:
+        for base, data in self.pieces.items():
+            if base <= address < base + len(data):
+                return data[address - base : address - base + count]
+        return b""
+
+    def map_image(self, path: Path, base: int) -> Image:
+        """Lay an image out as a loader would."""
+        image = Image.from_file(path)
+        data = bytearray(image.size)
+        for rva in range(0, image.size, 0x200):
+            piece = image.read(rva, 0x200)
+            data[rva : rva + len(piece)] = piece
+        self.pieces[base] = bytes(data)
+        return image
+
+    def put(self, address: int, form: str, *values: int) -> None:
+        """A packed structure of its own at an address."""
+        self.pieces[address] = struct.pack(form, *values)

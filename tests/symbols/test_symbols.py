@@ -1,0 +1,136 @@
+"""Names and addresses of the real driver."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab.errors import UsageError
+from lab.symbols.errors import BadImageError, NoSymbolError
+from lab.symbols.finder import Finder
+from lab.symbols.image import Image
+from lab.symbols.module import Module
+from lab.symbols.pdb import Pdb
+from lab.symbols.symbols import Symbols
+
+from .memory import BASE, BUILD, Memory
+
+
+def test_names_lead_to_addresses_and_back(symbols: Symbols) -> None:
+    write = symbols.address_of("example-buffered!Example_Write")
+    assert symbols.address_of("Example_Write") == write
+    assert symbols.address_of("example_buffered!example_write+0x12") == write + 0x12
+    place = symbols.describe(write + 0x12)
+    assert place.name == "example-buffered!Example_Write+0x12"
+    assert place.source.startswith("driver/kernel/dispatch.c:")
+
+
+def test_inlined_code_names_both_places(symbols: Symbols) -> None:
+    write = symbols.address_of("Example_Write")
+    chains = {tuple(line.function for line in symbols.describe(write + at).lines) for at in range(0x230)}
+    assert ("Example_ResourceOf", "Example_Write") in chains
+    assert ("Example_StringOf", "Example_PrintWrite", "Example_Write") in chains
+
+
+def test_a_wrong_name_says_what_is_near(symbols: Symbols) -> None:
+    with pytest.raises(NoSymbolError, match="no symbol 'Example_Wriet'") as caught:
+        symbols.address_of("Example_Wriet")
+    assert "Example_Write" in caught.value.advice
+    with pytest.raises(UsageError, match="no module 'nothing' is loaded") as other:
+        symbols.address_of("nothing!Example_Write")
+    assert "example-buffered" in other.value.advice
+
+
+def test_a_pattern_lists_names_in_order_of_address(symbols: Symbols) -> None:
+    found = [function.name for _, function in symbols.matching("example-buffered!example_r*")]
+    assert found == ["Example_Read"]
+    rings = [function for _, function in symbols.matching("ring_*")]
+    assert [each.rva for each in rings] == sorted(each.rva for each in rings)
+    assert len(rings) >= 5
+
+
+def test_parameters_have_names_and_types(pdb: Pdb) -> None:
+    parameters = pdb.parameters("Ring_Write")
+    assert [(each.name, each.type.name) for each in parameters] == [
+        ("Ring", "_EXAMPLE_RING*"),
+        ("Transfer", "_EXAMPLE_TRANSFER*"),
+        ("Moved", "unsigned long*"),
+    ]
+
+
+def test_the_image_knows_its_pdb_and_another_builds_pdb_is_refused(
+    driver_file: Path, pdb: Pdb, memory: Memory, tmp_path: Path
+) -> None:
+    identity = Image.from_file(driver_file).pdb
+    assert identity
+    assert pdb.belongs_to(identity)
+    shutil.copy(BUILD / "example-direct.pdb", tmp_path / "example-buffered.pdb")
+    module = Module("example-buffered.sys", BASE, len(memory.pieces[BASE]), memory.read, Finder([tmp_path]))
+    assert module.pdb is None
+    assert "belongs to another build" in module.complaints[0]
+    # A wrong one in front does not hide the right one behind it.
+    both = Module("example-buffered.sys", BASE, len(memory.pieces[BASE]), memory.read, Finder([tmp_path, BUILD]))
+    assert both.pdb
+
+
+def test_a_symbol_store_is_understood(driver_file: Path, tmp_path: Path) -> None:
+    identity = Image.from_file(driver_file).pdb
+    assert identity
+    folder = tmp_path / identity.name / f"{identity.guid.hex.upper()}{identity.age:X}"
+    folder.mkdir(parents=True)
+    shutil.copy(driver_file.with_suffix(".pdb"), folder / identity.name)
+    found, _ = Finder([tmp_path]).pdb(identity)
+    assert found
+
+
+def test_a_page_that_is_not_there_is_taken_from_the_file(memory: Memory) -> None:
+    whole = memory.pieces.pop(BASE)
+    memory.pieces[BASE] = whole[:0x1000]
+    module = Module("example-buffered.sys", BASE, len(whole), memory.read, Finder([BUILD]))
+    assert module.image
+    assert module.image.functions
+    assert module.pdb
+
+
+def test_without_a_pdb_exports_give_names(memory: Memory) -> None:
+    # The programs' import library stands in for a kernel: an image with exports and no PDB at hand.
+    module = Module("example-buffered.sys", BASE, len(memory.pieces[BASE]), memory.read, Finder([]))
+    assert module.exports == []
+    place = Symbols([module]).describe(BASE + 0x5010)
+    assert place.name == "example-buffered+0x5010"
+
+
+@pytest.mark.parametrize("name", ["../secret.pdb", "a/b.pdb", "..", "x" * 300, ""])
+def test_a_name_from_the_target_does_not_leave_the_directories(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.pdb").write_bytes(b"x")
+    (tmp_path / "inner").mkdir()
+    assert Finder([tmp_path / "inner"]).image(name, 1) is None
+
+
+def test_what_is_no_pdb_is_refused_in_words(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pdb"
+    bad.write_bytes(b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0" + bytes(100))
+    with pytest.raises(BadImageError, match="is no PDB"):
+        Pdb(bad)
+
+
+def test_a_damaged_pdb_never_ends_in_anything_but_an_error(driver_file: Path, tmp_path: Path) -> None:
+    whole = driver_file.with_suffix(".pdb").read_bytes()
+    bad = tmp_path / "bad.pdb"
+    for at in range(0, len(whole), len(whole) // 60):
+        data = bytearray(whole)
+        data[at : at + 64] = bytes((each * 7 + at) & 0xFF for each in range(64))
+        bad.write_bytes(bytes(data))
+        try:
+            pdb = Pdb(bad)
+            pdb.functions  # noqa: B018
+            pdb.lines(0x5010)
+            pdb.parameters("Example_Write")
+            for name in pdb.types.names():
+                structure = pdb.types.structure(name)
+                for each in structure.fields if structure else ():
+                    assert each.type.size >= 0
+        except BadImageError:
+            continue
