@@ -1,4 +1,4 @@
-"""The `lab` command."""
+"""The `lab` command. Each command imports what it needs: looking at a log must not wait for WinRM to be loaded."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import bringup, doctor, summary
 from lab.config import Config, find_config, load_config
-from lab.errors import GuestLostError, LabError, UsageError
-from lab.kd.show import add_arguments as add_show_arguments
-from lab.kd.show import follow_log, show_log
+from lab.errors import LabError
+from lab.kd import follow, show
 from lab.progress import Progress, plain_console
-from lab.running import instance_of
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -61,12 +58,12 @@ def _parser() -> argparse.ArgumentParser:
 
     kd = commands.add_parser("kd", help="the kernel debugger's log")
     kd_commands = kd.add_subparsers(required=True, metavar="COMMAND")
-    follow = kd_commands.add_parser("follow", help="print the kd log as it grows, until Ctrl-C")
-    follow.set_defaults(run=_kd_follow)
-    show = kd_commands.add_parser("show", help="print a kd log")
-    show.set_defaults(run=_kd_show)
-    for each in (follow, show):
-        add_show_arguments(each)
+    live = kd_commands.add_parser("follow", help="print the kd log as it grows, until Ctrl-C")
+    follow.add_arguments(live)
+    live.set_defaults(run=_kd_follow)
+    shown = kd_commands.add_parser("show", help="print a kd log, of the VM or of results")
+    show.add_arguments(shown)
+    shown.set_defaults(run=_kd_show)
     return parser
 
 
@@ -75,6 +72,8 @@ def _config(options: argparse.Namespace) -> Config:
 
 
 def _up(options: argparse.Namespace) -> int:
+    from lab import bringup, summary
+
     config = _config(options)
     progress = Progress()
     already = bringup.is_up(config)
@@ -84,12 +83,17 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
+    from lab import bringup
+
     stopped = bringup.down(_config(options))
     print("the lab is down; `make lab-up` starts it again from its snapshot" if stopped else "no lab is up")
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
+    from lab import summary
+    from lab.running import instance_of
+
     config = _config(options)
     state = summary.collect_status(instance_of(config))
     if options.json:
@@ -100,6 +104,8 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from lab import doctor
+
     return doctor.print_report(doctor.examine(_config(options)), plain_console())
 
 
@@ -111,23 +117,16 @@ def _image(options: argparse.Namespace) -> int:
 
 
 def _kd_follow(options: argparse.Namespace) -> int:
-    follow_log(_log_path(options), options)
+    follow.follow(options, lambda: _root(options))
     return 0
 
 
 def _kd_show(options: argparse.Namespace) -> int:
-    show_log(_log_path(options), options)
+    show.show(options, lambda: _root(options))
     return 0
 
 
-def _log_path(options: argparse.Namespace) -> Path:
-    """The log named on the command line (a file, or a directory with a kd.jsonl), or that of the newest VM start."""
-    if options.log is not None:
-        path: Path = options.log / "kd.jsonl" if options.log.is_dir() else options.log
-        if not path.is_file():
-            raise UsageError(f"no kd log at {path}", "name a kd.jsonl, or a directory that holds one")
-        return path
-    newest = instance_of(_config(options)).path("logs/current/kd.jsonl")
-    if not newest.is_file():
-        raise GuestLostError("there is no kd log yet: the lab has not been up", "start it: make lab-up")
-    return newest
+def _root(options: argparse.Namespace) -> Path:
+    """The lab's directory: what is in lab.yaml does not matter to who looks at a log."""
+    config: Path = options.config or find_config(Path.cwd())
+    return config.resolve().parent

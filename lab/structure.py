@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from lab.document import Document, Location, Problem, shown, suggestion
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 _NAMES = {
     "object": "a mapping",
@@ -36,6 +37,8 @@ def load_schema(package: str, name: str) -> dict[str, Any]:
 
 @cache
 def _validator(package: str, name: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator  # A quarter of a second, which commands without a file have no use for.
+
     return Draft202012Validator(load_schema(package, name))
 
 

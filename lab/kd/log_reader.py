@@ -71,22 +71,62 @@ def follow_log_entries(
     path: Path, since_seq: int = 0, poll: float = 0.1, until: Callable[[], bool] | None = None
 ) -> Iterator[LogEntry]:
     """Like `read_log`, then wait for more, looking every `poll` seconds, until `until` says so (default: for ever)."""
-    with open_log(path) as file:
-        if since_seq:
-            _seek(file, since_seq)
+    for line in follow_lines(path, since_seq, poll, until):
+        entry = parse_line(line)
+        if entry is not None:
+            yield entry
+
+
+def follow_lines(
+    path: Path,
+    since_seq: int = 0,
+    poll: float = 0.1,
+    until: Callable[[], bool] | None = None,
+    on_idle: Callable[[], None] = lambda: None,
+    on_new_log: Callable[[], None] = lambda: None,
+) -> Iterator[bytes]:
+    """The whole lines after entry `since_seq`, and then each as it is completed, until `until` says so.
+
+    When `path` comes to name another log, that one is read from its beginning, and `on_new_log` called before.
+    `on_idle` is called whenever everything was given out and `poll` seconds are to be waited.
+    """
+    file = open_log(path)
+    try:
+        _skip(file, since_seq)
         rest = b""
         while True:
             finished = until is not None and until()
+            newer = _log_that_replaced(file, path)
             chunk = file.read(1 << 20)
             *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                entry = parse_line(line)
-                if entry is not None and entry.seq > since_seq:
-                    yield entry
-            if not chunk:
-                if finished:
-                    return
+            yield from (line + b"\n" for line in lines)
+            if chunk:
+                if newer:
+                    newer.close()
+            elif newer:
+                file.close()
+                file, rest = newer, b""
+                on_new_log()
+            elif finished:
+                return
+            else:
+                on_idle()
                 time.sleep(poll)
+    finally:
+        file.close()
+
+
+def _log_that_replaced(file: BinaryIO, path: Path) -> BinaryIO | None:
+    """The log that `path` names by now, opened; None when it is still this file, or none is there yet."""
+    try:
+        there = path.stat()
+        here = os.fstat(file.fileno())
+        is_same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        if is_same and there.st_size >= file.tell():
+            return None
+        return path.open("rb")
+    except OSError:
+        return None
 
 
 def open_log(path: Path) -> BinaryIO:
@@ -95,6 +135,20 @@ def open_log(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise UsageError(f"cannot read the kd log {path}: {error.strerror}", "name a kd.jsonl file") from error
+
+
+def _skip(file: BinaryIO, seq: int) -> None:
+    """Go to the line after entry `seq`, or to the first that is not whole."""
+    if not seq:
+        return
+    _seek(file, seq)
+    while True:
+        begin = file.tell()
+        line = file.readline()
+        entry = parse_line(line)
+        if not line.endswith(b"\n") or (entry is not None and entry.seq > seq):
+            file.seek(begin)
+            return
 
 
 def _seek(file: BinaryIO, seq: int) -> None:

@@ -1,132 +1,128 @@
-"""`lab kd show` and `lab kd follow`: a kd log for people, or filtered as JSON lines."""
+"""`lab kd show`: a kd log for people, or filtered as JSON lines."""
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.rule import Rule
-from rich.text import Text
 
-from lab.errors import UsageError
-from lab.kd.log import LogEntry, follow_log_entries, read_log
-from lab.kd.plain import visible
+from lab.kd.excerpt import Excerpt, excerpts, last_excerpts
+from lab.kd.log_files import existing_log, find_logs
+from lab.kd.log_reader import read_lines, read_lines_backwards
+from lab.kd.pager import paged_console
+from lab.kd.painter import Painter
+from lab.kd.selection import Selection
 
-__all__ = ["add_arguments", "follow_log", "show_log"]
-
-_STYLES = {
-    "raw": "dim",
-    "prompt": "yellow",
-    "module": "green",
-    "stop": "yellow",
-    "bugcheck": "bold red",
-    "resync": "magenta",
-    "note": "dim",
-}
-FOLLOW_TAIL = 20
-"""Entries shown of what was there before `follow` began."""
+__all__ = ["add_arguments", "add_filters", "selection_of", "show", "show_log"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of both commands."""
+    """The arguments of `lab kd show`."""
     parser.add_argument(
-        "log", nargs="?", type=Path, help="a kd.jsonl, or a directory that holds one (default: this lab's)"
+        "log",
+        nargs="?",
+        metavar="RUN|FILE",
+        help="a kd.jsonl, a directory of results or of a VM start, the name of one, or `latest` for the newest "
+        "results (default: the log of this lab's VM)",
     )
+    add_filters(parser)
+    parser.add_argument("--around", type=_count, default=0, metavar="N", help="with N entries around each that fits")
+    parser.add_argument("--tail", type=_count, metavar="N", help="only the last N entries")
+    parser.add_argument("--no-pager", action="store_true", help="straight to the terminal")
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """The arguments that choose entries."""
     parser.add_argument("--scenario", metavar="TEXT", help="only scenarios whose name contains TEXT")
     parser.add_argument("--grep", metavar="RE", help="only entries whose text matches the regular expression")
     parser.add_argument("--kind", action="append", metavar="KIND", help="only this kind of entry; may be repeated")
+    parser.add_argument(
+        "--module",
+        metavar="NAME",
+        help="what names the driver: its loading, stops in it, bugchecks of it, prints that name its file; "
+        "or prints of a component as IHVDRIVER",
+    )
+    parser.add_argument(
+        "--level", metavar="LEVEL", help="error, warning, trace, info or a number: prints of this level or a graver one"
+    )
+    parser.add_argument("--step", metavar="ID", help="only what came during this step of a scenario")
+    parser.add_argument("--actor", metavar="NAME", help="only what this actor caused")
+    parser.add_argument("--markers", action="store_true", help="with the traffic program's announcements of steps")
     parser.add_argument("--json", action="store_true", help="as JSON lines, as they are in the log")
 
 
-def show_log(path: Path, options: argparse.Namespace, console: Console | None = None) -> None:
-    """Print the entries that the options select. Raises UsageError for a bad pattern or file."""
-    _render(_selected(read_log(path), options), options, console)
-
-
-def follow_log(path: Path, options: argparse.Namespace, console: Console | None = None) -> None:
-    """Print the newest entries, then each as it comes, until interrupted."""
-    newest = 0
-    for entry in read_log(path):
-        newest = entry.seq
-    entries = follow_log_entries(path, since_seq=max(0, newest - FOLLOW_TAIL))
-    _render(_selected(entries, options), options, console)
-
-
-def _selected(entries: Iterable[LogEntry], options: argparse.Namespace) -> Iterator[LogEntry]:
-    try:
-        pattern = re.compile(options.grep) if options.grep else None
-    except re.error as error:
-        raise UsageError(
-            f"--grep {options.grep!r} is no regular expression: {error}", "quote special characters: \\."
-        ) from None
-    return (
-        entry
-        for entry in entries
-        if (not options.scenario or options.scenario in (entry.scenario or ""))
-        and (not options.kind or entry.kind in options.kind)
-        and (pattern is None or pattern.search(entry.text))
+def selection_of(options: argparse.Namespace) -> Selection:
+    """What `add_filters` reads. Raises UsageError."""
+    return Selection.of(
+        scenario=options.scenario,
+        grep=options.grep,
+        kinds=options.kind,
+        module=options.module,
+        level=options.level,
+        step=options.step,
+        actor=options.actor,
+        markers=options.markers,
     )
 
 
-def _render(entries: Iterator[LogEntry], options: argparse.Namespace, console: Console | None) -> None:
+def show(options: argparse.Namespace, root: Callable[[], Path]) -> None:
+    """Print the entries that the options select; `root` is asked for the lab's directory when it matters.
+
+    Raises UsageError for a bad option or file, GuestLostError when there is no log yet.
+    """
+    paths = [existing_log(root())] if options.log is None else find_logs(options.log, root)
+    show_log(paths, options)
+
+
+def show_log(paths: Sequence[Path], options: argparse.Namespace, console: Console | None = None) -> None:
+    """Print the entries of these logs that the options select, to `console` or through a pager."""
+    selection = selection_of(options)
+    found = _excerpts(paths, selection, options)
     if options.json:
-        for entry in entries:
-            sys.stdout.write(entry.to_json() + "\n")
-            sys.stdout.flush()
-        return
-    console = console or Console(highlight=False, soft_wrap=True)
-    painter = Painter(console, whole_text=not options.grep)
-    for entry in entries:
-        painter.paint(entry)
+        _write_lines(found)
+    elif console is not None:
+        _paint(found, selection, console)
+    else:
+        with paged_console(wanted=not options.no_pager) as paged:
+            _paint(found, selection, paged)
+    if selection.level is not None and not any(b'"level"' in line for path in paths for line in read_lines(path)):
+        print("lab: no print of this log has a level: the target does not tell them", file=sys.stderr)
+
+
+def _excerpts(paths: Sequence[Path], selection: Selection, options: argparse.Namespace) -> Iterable[Excerpt]:
+    if options.tail is None or options.around or not selection.is_stateless:
+        lines = chain.from_iterable(read_lines(path) for path in paths)
+        found = excerpts(lines, selection, options.around)
+        return found if options.tail is None else deque(found, options.tail)
+    backwards = chain.from_iterable(read_lines_backwards(path) for path in reversed(paths))
+    return last_excerpts(backwards, selection, options.tail)
+
+
+def _write_lines(found: Iterable[Excerpt]) -> None:
+    for excerpt in found:
+        sys.stdout.buffer.write(excerpt.line)
+    sys.stdout.flush()
+
+
+def _paint(found: Iterable[Excerpt], selection: Selection, console: Console) -> None:
+    painter = Painter(console, hit=selection.pattern)
+    for number, excerpt in enumerate(found):
+        if excerpt.after_gap and number:
+            painter.gap()
+        painter.paint(excerpt.entry, faint=not excerpt.matches)
     painter.end_line()
 
 
-class Painter:
-    """Prints entries one after the other; pieces of one printed line are put together again."""
-
-    def __init__(self, console: Console, *, whole_text: bool = True) -> None:
-        self._console = console
-        self._whole_text = whole_text
-        self._scenario: str | None = None
-        self._in_line = False
-
-    def paint(self, entry: LogEntry) -> None:
-        """Print one entry."""
-        if entry.scenario != self._scenario:
-            self.end_line()
-            self._scenario = entry.scenario
-            title = escape(visible(entry.scenario)) if entry.scenario else "no scenario"
-            self._console.print(Rule(title, style="cyan"))
-        if entry.kind == "print":
-            self._print(entry)
-        else:
-            self.end_line()
-            style = _STYLES.get(entry.kind, "cyan")
-            line = Text(_prefix(entry), style="dim")
-            line.append(f"{entry.kind}: {visible(entry.text).rstrip(chr(10))}", style=style)
-            self._console.print(line)
-
-    def end_line(self) -> None:
-        """Go to the beginning of a line."""
-        if self._in_line:
-            self._console.print()
-            self._in_line = False
-
-    def _print(self, entry: LogEntry) -> None:
-        for piece in visible(entry.text).splitlines(keepends=True):
-            line = Text("" if self._in_line else _prefix(entry), style="dim")
-            line.append(piece.rstrip("\n"), style="not dim")
-            self._in_line = not piece.endswith("\n") and self._whole_text
-            self._console.print(line, end="" if self._in_line else "\n")
-
-
-def _prefix(entry: LogEntry) -> str:
-    milliseconds = int(entry.t * 1000) % 1000
-    clock = time.strftime("%H:%M:%S", time.localtime(entry.t))
-    return f"{clock}.{milliseconds:03d} {'-' if entry.cpu is None else entry.cpu} "
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of entries")
+    return number
