@@ -86,10 +86,8 @@ class Painter:
         for piece in visible(entry.text).splitlines(keepends=True):
             begin = "" if self._line_of is not None else self._prefix(entry)
             text = piece.rstrip("\n")
-            self._out.write(begin + self._text(text, style) + piece[len(text) :])
             self._line_of = None if piece.endswith("\n") else entry.seq
-        if self._line_of is not None:
-            self._line_of = entry.seq
+            self._out.write(begin + self._text(text, style) + piece[len(text) :])
 
     def _text(self, text: str, style: str) -> str:
         before, after = self._codes(style)
