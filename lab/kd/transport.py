@@ -1,4 +1,4 @@
-"""Where the bytes of a kernel debugger link come from: sockets, and what else behaves like one."""
+"""Where the bytes of a kernel debugger link come from: file descriptors, most of them sockets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -31,16 +32,20 @@ class Transport(Protocol):
         """Close; the target finds that nobody is there."""
 
 
-class SocketTransport:
-    """A connected stream socket."""
+class DescriptorTransport:
+    """Whatever one can poll: a socket, a serial line. `read` and `write` must not wait."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
-        self._socket.setblocking(False)
+    def __init__(
+        self, descriptor: int, read: Callable[[int], bytes], write: Callable[[bytes], int], close: Callable[[], None]
+    ) -> None:
+        self._descriptor = descriptor
+        self._read = read
+        self._write = write
+        self._close = close
         self._unsent = bytearray()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
+        self._poll.register(self._descriptor, select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
 
     def recv(self, size: int, timeout: float | None) -> bytes | None:
@@ -48,12 +53,12 @@ class SocketTransport:
         if received is not None:
             return received
         wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
-        self._poll.modify(self._socket, wanted)
+        self._poll.modify(self._descriptor, wanted)
         ready = dict(self._poll.poll(None if timeout is None else max(timeout, 0) * 1000))
         if self._wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._wake)
-        if ready.get(self._socket.fileno(), 0) & select.POLLOUT:
+        if ready.get(self._descriptor, 0) & select.POLLOUT:
             self._flush()
         return self._try_recv(size)
 
@@ -69,13 +74,13 @@ class SocketTransport:
 
     def close(self) -> None:
         if self._wake >= 0:
-            self._socket.close()
+            self._close()
             os.close(self._wake)
             self._wake = -1
 
     def _try_recv(self, size: int) -> bytes | None:
         try:
-            return self._socket.recv(size)
+            return self._read(size)
         except (BlockingIOError, InterruptedError):
             return None
         except ConnectionError:
@@ -84,9 +89,17 @@ class SocketTransport:
     def _flush(self) -> None:
         try:
             while self._unsent:
-                del self._unsent[: self._socket.send(self._unsent)]
+                del self._unsent[: self._write(bytes(self._unsent))]
         except (BlockingIOError, InterruptedError):
             return
+
+
+class SocketTransport(DescriptorTransport):
+    """A connected stream socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        super().__init__(connection.fileno(), connection.recv, connection.send, connection.close)
 
 
 class UnixTransport(SocketTransport):
