@@ -1,111 +1,109 @@
-"""How a stop is answered: the requests to make before the target may run on."""
+"""What is asked of a stopped target before it is let go, and the message that lets it go."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from lab.kd import requests, steps
+from lab.kd.bugcheck import Bugcheck
 from lab.kd.context import decode_context
+from lab.kd.debugger_data import read_bugcheck
+from lab.kd.inspection import Inspection, inspect
+from lab.kd.knowledge import Knowledge
 from lab.kd.link import Link
-from lab.kd.manipulate import (
-    DBG_CONTINUE,
-    DBG_EXCEPTION_NOT_HANDLED,
-    Manipulate,
-    get_context,
-    get_version,
-    go_on,
-    set_context,
-)
+from lab.kd.manipulate import Manipulate
+from lab.kd.policy import Policy, Reaction
+from lab.kd.requests import DBG_CONTINUE, DBG_EXCEPTION_NOT_HANDLED
 from lab.kd.state_change import (
     STATUS_BREAKPOINT,
     STATUS_SINGLE_STEP,
     ExceptionChange,
-    Machine,
     StateChange,
     control_report,
+    is_user_mode,
 )
-
-Steps = Generator[Manipulate, Manipulate | None, Manipulate]
-"""Yields requests, is sent their replies (None: no reply in time), returns the Continue."""
-
-ANSWERED_WITHIN = 2.0
-"""Seconds after which an acknowledged request counts as refused."""
-TAKEN_WITHIN = 3.5
-"""The same for a request that is not even acknowledged, however often it is sent."""
+from lab.kd.steps import Steps, UnansweredError
 
 _INT3 = 0xCC
 
 
-class Answer:
-    """The answer to one stop under way: one request at a time, at last Continue."""
+@dataclass(frozen=True)
+class Stop:
+    """A stop that nobody holds, and all that its answer depends on."""
 
-    def __init__(self) -> None:
-        self._steps: Steps | None = None
-        self._awaited: Manipulate | None = None
-        self._taken = False
-        self.patience: float | None = None
-        """When to do without the reply that is awaited."""
-
-    def begin(self, change: StateChange, machine: Machine, link: Link, now: float) -> Manipulate:
-        """The first message to send."""
-        self.end()
-        self._steps = steps(change, machine, link)
-        return self.advance(None, now)
-
-    def advance(self, reply: Manipulate | None, now: float) -> Manipulate:
-        """The next message to send; `reply` belongs to the one before, None for none."""
-        assert self._steps  # noqa: S101
-        try:
-            self._awaited = next(self._steps) if self._awaited is None else self._steps.send(reply)
-        except StopIteration as last:
-            self.end()
-            message: Manipulate = last.value
-            return message
-        self._taken = False
-        self.patience = now + TAKEN_WITHIN
-        return self._awaited
-
-    def awaits(self, reply: Manipulate) -> bool:
-        """Is this the reply?"""
-        return self._awaited is not None and self._awaited.api == reply.api
-
-    def taken(self, now: float) -> None:
-        """The request was acknowledged."""
-        if self._awaited is not None:
-            self._taken = True
-            self.patience = now + ANSWERED_WITHIN
-
-    def do_without(self, link: Link, now: float) -> Manipulate:
-        """The next message to send when no reply came: better a step less than a target that stays stopped."""
-        if not self._taken:
-            link.abandon()
-        return self.advance(None, now)
-
-    def end(self) -> None:
-        """It is complete, or void."""
-        self._steps = None
-        self._awaited = None
-        self.patience = None
+    change: StateChange
+    knowledge: Knowledge
+    link: Link
+    policy: Policy
+    reaction: Reaction = Reaction.CONTINUE
+    unexpected: bool = False
+    """Look into it: nobody asked for it."""
+    leftovers: frozenset[int] = frozenset()
+    """Breakpoints to clear."""
+    collected: Callable[[Inspection], None] = field(default=lambda _: None)
+    died: Callable[[Bugcheck], Reaction] = field(default=lambda _: Reaction.CONTINUE)
+    """Gets what KiBugcheckData says, and says what to do then."""
 
 
-def steps(change: StateChange, machine: Machine, link: Link) -> Steps:
-    """What to send to let the target run on after `change`."""
-    if link.doubtful:
-        yield from _settle_send_id(link)
-    if not isinstance(change, ExceptionChange):
-        return go_on(DBG_CONTINUE, change.processor)
-    if change.code == STATUS_BREAKPOINT and control_report(change, machine).code[:1] == bytes((_INT3,)):
-        # A breakpoint that is part of the code would stop again: the target leaves stepping over it to us.
-        reply = yield get_context(change.processor)
-        context = decode_context(reply.data) if reply and not reply.failed else None
-        mask = 0xFFFFFFFF if machine is Machine.I386 else 0xFFFFFFFFFFFFFFFF
-        if context and context.machine is machine and context.program_counter == change.program_counter & mask:
-            yield set_context(change.processor, context.with_program_counter(context.program_counter + 1))
-    handled = change.code in (STATUS_BREAKPOINT, STATUS_SINGLE_STEP)
-    return go_on(DBG_CONTINUE if handled else DBG_EXCEPTION_NOT_HANDLED, change.processor)
+def answer(stop: Stop) -> Steps[Manipulate | None]:
+    """What to ask; returns the Continue, or None to stay stopped."""
+    reaction = stop.reaction
+    try:
+        if stop.link.doubtful:
+            yield from _settle_send_id(stop.link)
+        for handle in sorted(stop.leftovers):
+            yield from steps.ask(requests.restore_breakpoint(handle))
+        if stop.unexpected and isinstance(stop.change, ExceptionChange):
+            reaction = yield from _look(stop, stop.change)
+        if reaction is Reaction.CONTINUE and isinstance(stop.change, ExceptionChange):
+            yield from _step_over_int3(stop.change, stop.knowledge)
+    except UnansweredError:
+        pass  # better a step less than a target that stays stopped
+    return continuing(stop.change) if reaction is Reaction.CONTINUE else None
 
 
-def _settle_send_id(link: Link) -> Generator[Manipulate, Manipulate | None, None]:
+def continuing(change: StateChange) -> Manipulate:
+    """The message that lets a target run after `change`."""
+    handled = not isinstance(change, ExceptionChange) or (
+        change.code in (STATUS_BREAKPOINT, STATUS_SINGLE_STEP) and not is_user_mode(change)
+    )
+    return requests.go_on(DBG_CONTINUE if handled else DBG_EXCEPTION_NOT_HANDLED, change.processor)
+
+
+def stands_on_int3(change: ExceptionChange, knowledge: Knowledge) -> bool:
+    """Did a breakpoint that is part of the code stop it? The code in the report has no debugger's breakpoints."""
+    return change.code == STATUS_BREAKPOINT and control_report(change, knowledge.machine).code[:1] == bytes((_INT3,))
+
+
+def _step_over_int3(change: ExceptionChange, knowledge: Knowledge) -> Steps[None]:
+    """A breakpoint that is part of the code would stop again: the target leaves stepping over it to us."""
+    if not stands_on_int3(change, knowledge) or is_user_mode(change):
+        return
+    reply = yield from steps.ask(requests.get_context(change.processor))
+    context = None if reply.failed else decode_context(reply.data, knowledge.told)
+    if context is not None and context.stands_at(change.program_counter):
+        after = context.with_program_counter(context.program_counter + 1)
+        yield from steps.ask(requests.set_context(change.processor, after))
+
+
+def _look(stop: Stop, change: ExceptionChange) -> Steps[Reaction]:
+    """Collect what the policy wants; find out whether the kernel is dying. Returns what to do."""
+    first = stop.knowledge.is_first_at(change.code, change.program_counter)
+    if stop.policy.collect and first:
+        yield from stop.knowledge.ask_version()
+        stop.collected((yield from inspect(change, stop.knowledge, stop.policy)))
+    if change.code == STATUS_BREAKPOINT and first:
+        data = yield from stop.knowledge.ask_debugger_data()
+        if data is not None and data.is_stop(change.program_counter):
+            bugcheck = yield from read_bugcheck(data, stop.knowledge.machine)
+            if bugcheck is not None:
+                return stop.died(bugcheck)
+    return stop.reaction
+
+
+def _settle_send_id(link: Link) -> Steps[None]:
     """Make sure that the target obeys: it acknowledges a packet with the wrong id but ignores it; the next is right."""
     link.doubtful = False
-    if (yield get_version()) is None:
-        yield get_version()
+    if (yield requests.get_version()) is None:
+        yield requests.get_version()

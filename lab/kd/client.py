@@ -1,105 +1,103 @@
-"""The kernel debugger client: one thread that reads, acknowledges at once, writes the log and hands events on."""
+"""The kernel debugger client: what the rest of the lab does with a target."""
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-import queue
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import TypeVar
+from pathlib import Path
 
-from lab.errors import GuestLostError, HungError, InfrastructureError, UsageError
-from lab.kd import manipulate
+from lab.errors import GuestLostError, HungError, InfrastructureError
+from lab.kd import memory, requests
 from lab.kd.context import Context, decode_context
-from lab.kd.events import BugcheckEvent, KdEvent, LinkLostEvent, ModuleEvent, PrintEvent, StopEvent, describe
+from lab.kd.events import KdEvent, StopEvent
 from lab.kd.kd_state import KdState
 from lab.kd.link import LinkState
 from lab.kd.log import KdLog
-from lab.kd.manipulate import Manipulate, Version
+from lab.kd.manipulate import Manipulate
 from lab.kd.owner import Owner
 from lab.kd.policy import Policy
-from lab.kd.session import Session
+from lab.kd.reader import Reader
 from lab.kd.subscription import Predicate, Subscription
 from lab.kd.transport import Transport
+from lab.kd.version import Version, decode_version
 
 __all__ = ["KdClient", "KdState"]
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 1 << 16
-QUIET = 0.05
-"""Seconds without a byte after which a paused machine has nothing more to say."""
-DRAIN_DEADLINE = 2.0
 CLOSE_DEADLINE = 2.0
-_T = TypeVar("_T")
-_HANG_ADVICE = "the guest may hang with interrupts off: see the end of its console.log and kd.log, then restart the lab"
+SHORT = 5.0
+"""Seconds for what needs no answer of the target."""
 
 
 class KdClient:
-    """Host side of a kernel debugger link, on a thread of its own.
+    """Host side of a kernel debugger link. Any thread may use it.
 
-    The thread owns the transport. Its only waits are for the transport; slow callers never delay an acknowledgement.
+    Time-outs are seconds of the machine's time: they do not run while the machine is paused, which is from `freeze`
+    or `thaw` until `unfreeze` or the next byte from it. All methods raise GuestLostError when the link is gone.
     """
 
     def __init__(self, transport: Transport, log: KdLog | None = None, policy: Policy | None = None) -> None:
-        self._transport = transport
         self._log = log
-        self._session = Session(policy or Policy(), self._emit)
-        self._commands: queue.SimpleQueue[Callable[[float], None]] = queue.SimpleQueue()
-        self._subscriptions: tuple[Subscription, ...] = ()
-        self._changing = threading.Lock()
-        self._closing = False
-        self._why_lost = ""
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kd-reader", daemon=True)
+        self._reader = Reader(transport, log, policy or Policy())
+        self._run = self._reader.session.run
 
     # --- life ---
 
     def start(self) -> None:
         """Start reading. What the target sent before that waits in the transport."""
-        self._thread.start()
+        self._reader.start()
 
     def close(self) -> None:
         """Let a held target run on, and close the connection. The log stays open: it is its maker's."""
-        if self._thread.is_alive():
-            if self._session.held:
-                try:
-                    self.resume(CLOSE_DEADLINE)
-                except (HungError, GuestLostError) as error:
-                    logger.warning("the target was not continued: %s", error)
-            self._closing = True
-            self._transport.wake()
-            self._thread.join(CLOSE_DEADLINE)
-        self._transport.close()
+        if self._reader.alive and self.held:
+            try:
+                self.resume(CLOSE_DEADLINE)
+            except (HungError, GuestLostError) as error:
+                logger.warning("the target was not continued: %s", error)
+        self._reader.stop()
 
     @property
     def state(self) -> KdState:
         """What is known of the target."""
-        return self._session.state
+        return self._run.state
 
     @property
     def stop_event(self) -> StopEvent | None:
         """The stop on which the target is held or being continued; None while it runs."""
-        return self._session.stop_event
+        return self._run.event
+
+    @property
+    def held(self) -> bool:
+        """Is the target stopped, and does it stay so until somebody lets it run?"""
+        return self._run.held and self._run.state is KdState.STOPPED
+
+    # --- what it does by itself ---
+
+    def set_policy(self, policy: Policy) -> None:
+        """React like this from now on; a target that is held stays so."""
+        self._reader.call(lambda _: setattr(self._run, "policy", policy), SHORT, "the client did not take the policy")
+
+    def serve(self, files: Mapping[str, Path]) -> None:
+        r"""Give these host files to a target that asks for them; it is told of all others that they are not served.
+
+        A key is the guest's path in any notation (`C:\Windows\System32\drivers\x.sys`, `\SystemRoot\...`, `\??\...`)
+        or a file's name alone, which stands for it in every directory.
+        """
+        self._reader.call(lambda _: self._reader.session.files.serve(files), SHORT, "the client did not take the files")
 
     # --- events ---
 
     def subscribe(self) -> Subscription:
         """A queue of all events from now on."""
-        subscription = Subscription(self._unsubscribe)
-        with self._changing:
-            self._subscriptions = (*self._subscriptions, subscription)
-        return subscription
+        return self._reader.subscribe()
 
     def wait_for(self, predicate: Predicate, timeout: float) -> KdEvent:
-        """The first event from now on that fits. Raises HungError, GuestLostError."""
+        """The first event from now on that fits. Raises HungError."""
         with self.subscribe() as subscription:
             if self.state in (KdState.LOST, KdState.CLOSED):
-                raise self._lost()
+                raise self._reader.lost()
             return subscription.wait_for(predicate, timeout)
 
     # --- running and stopping ---
@@ -107,7 +105,7 @@ class KdClient:
     def break_in(self, timeout: float = 10.0) -> StopEvent:
         """Stop the target and hold it until `resume`; at once when it is held already.
 
-        Raises HungError when it does not answer in `timeout` seconds, GuestLostError when the link is gone.
+        Raises HungError when it does not answer in time.
         """
         stop = self._break_in(timeout, hold=True)
         if stop is None:
@@ -117,89 +115,85 @@ class KdClient:
     def sync(self, timeout: float = 10.0) -> None:
         """Return when everything that the target printed before the call is in the log file.
 
-        Stops the target for a moment and lets it run on; leaves no stop in the log. Raises like `break_in`.
+        Stops the target for a moment and lets it run on; leaves no stop in the log. A target that is held has printed
+        all it will: then it returns at once. Raises like `break_in`.
         """
         self._break_in(timeout, hold=False)
         self.flush()
 
-    def resume(self, timeout: float = 5.0) -> None:
-        """Let a held target run; returns when it has taken that. Raises HungError, GuestLostError."""
+    def resume(self, timeout: float = SHORT, message: Manipulate | None = None) -> None:
+        """Let a held target run; returns when it has taken that. Raises HungError.
+
+        Without `message` a breakpoint in the code is stepped over, and exceptions are left to the kernel. `message`
+        is a request that makes it run in another way; it has no reply.
+        """
         future: Future[None] = Future()
-        self._command(lambda now: self._session.resume(future, now))
-        self._wait(future, timeout, f"the target did not take Continue in {timeout:g} s")
+        self._reader.command(lambda now: self._run.resume(future, now, message))
+        self._reader.wait(future, timeout, f"the target did not take Continue in {timeout:g} s")
+
+    def _break_in(self, timeout: float, *, hold: bool) -> StopEvent | None:
+        future: Future[StopEvent | None] = Future()
+        self._reader.command(lambda now: self._run.ask_break_in(future, now, hold=hold))
+        try:
+            return self._reader.wait(future, timeout, f"the target did not answer a break-in in {timeout:g} s")
+        except HungError:
+            self._reader.post(lambda _: self._run.break_in.cancel(future))
+            raise
 
     # --- requests to a held target ---
 
-    def request(self, message: Manipulate, timeout: float = 5.0) -> Manipulate:
-        """Send a request, return the reply, whatever its status.
+    def request(self, message: Manipulate, timeout: float = SHORT) -> Manipulate:
+        """Send a request, return the reply, whatever its status. Requests of several threads take turns.
 
-        Raises UsageError when the target is not held, HungError after `timeout` seconds, GuestLostError.
+        Raises UsageError when the target is not held, HungError when it does not answer in time (its machine's time,
+        see above), InfrastructureError when it went on or restarted meanwhile.
         """
         future: Future[Manipulate] = Future()
-        self._command(lambda _: self._session.request(message, future))
+        self._reader.command(lambda _: self._run.request(message, future))
         try:
-            return self._wait(future, timeout, f"the target did not answer request {message.api:#x} in {timeout:g} s")
+            complaint = f"the target did not answer request {message.api:#x} in {timeout:g} s"
+            return self._reader.wait(future, timeout, complaint)
         except HungError:
-            self._command(lambda _: self._session.forget_request())
+            self._reader.post(lambda now: self._run.forget(future, now))
             raise
 
-    def version(self, timeout: float = 5.0) -> Version:
+    def version(self, timeout: float = SHORT) -> Version:
         """What the target says of itself."""
-        return manipulate.decode_version(self.request(manipulate.get_version(), timeout))
+        return decode_version(self.request(requests.get_version(), timeout))
 
-    def read_virtual(self, address: int, count: int, timeout: float = 5.0) -> bytes:
-        """Up to `count` bytes of the target's memory; fewer when the rest is not there."""
-        data = bytearray()
-        while len(data) < count:
-            at = address + len(data)
-            wanted = min(manipulate.MAX_READ - at % manipulate.MAX_READ, count - len(data))
-            reply = self.request(manipulate.read_virtual(at, wanted), timeout)
-            got = reply.data[: min(reply.moved, wanted)]
-            data += got
-            if len(got) < wanted:
-                break
-        return bytes(data)
+    def read_virtual(self, address: int, count: int, timeout: float = SHORT) -> bytes:
+        """Up to `count` bytes of the target's memory; fewer when the rest is not there. `timeout` is for each page."""
+        return memory.read(lambda each: self.request(each, timeout), requests.read_virtual, address, count)
 
-    def get_context(self, processor: int = 0, timeout: float = 5.0) -> Context | None:
+    def get_context(self, processor: int = 0, timeout: float = SHORT) -> Context | None:
         """The registers of a processor; None when the target does not tell."""
-        reply = self.request(manipulate.get_context(processor), timeout)
-        return None if reply.failed else decode_context(reply.data)
+        reply = self.request(requests.get_context(processor), timeout)
+        return None if reply.failed else decode_context(reply.data, self._run.told_machine)
 
     # --- a debugger behind this one ---
 
     def attach(self, owner: Owner) -> None:
         """Give every stop and prompt to `owner` from now on, the present one too.
 
-        Raises UsageError when there is one already, GuestLostError.
+        Raises UsageError when there is one already.
         """
-        future: Future[None] = Future()
-
-        def attach(_: float) -> None:
-            try:
-                self._session.attach(owner)
-            except UsageError as error:
-                future.set_exception(error)
-            else:
-                future.set_result(None)
-
-        self._command(attach)
-        self._wait(future, 5.0, "the kernel debugger client did not attach a debugger")
+        self._reader.call(lambda now: self._run.attach(owner, now), SHORT, "the client did not attach a debugger")
 
     def detach(self, owner: Owner) -> None:
-        """Take over from `owner`: what it holds goes on by policy. Does not wait; nothing when the link is gone."""
-        self._post(lambda now: self._session.detach(owner, now))
+        """Take over from `owner`: its breakpoints are cleared, what it holds goes on by policy. Does not wait."""
+        self._reader.post(lambda now: self._reader.session.detach(owner, now))
 
     def relay(self, payload: bytes) -> None:
         """Pass on a STATE_MANIPULATE of the owner's, Continue included. Does not wait; ignored when the target runs."""
-        self._post(lambda _: self._session.relay(payload))
+        self._reader.post(lambda now: self._run.relay(payload, now))
 
     def answer_prompt(self, payload: bytes) -> None:
         """Pass on the owner's DEBUG_IO answer to a prompt. Does not wait; ignored when there is none."""
-        self._post(lambda _: self._session.answer_prompt(payload))
+        self._reader.post(lambda _: self._reader.session.answer_prompt(payload))
 
     def interrupt(self) -> None:
-        """Ask a running target to stop, without waiting: the owner gets the stop."""
-        self._post(lambda now: self._session.ask_break_in(Future(), now, hold=True))
+        """Ask a running target to stop, without waiting: the owner gets the stop. Nothing when it is stopped."""
+        self._reader.post(lambda now: self._run.ask_break_in(Future(), now, hold=True))
 
     # --- snapshots and log ---
 
@@ -208,167 +202,21 @@ class KdClient:
         if self._log:
             self._log.flush()
 
-    def freeze(self, timeout: float = 5.0) -> LinkState:
+    def freeze(self, timeout: float = SHORT) -> LinkState:
         """The link's state, to be stored with a snapshot. The caller has paused the machine.
 
-        The client stays usable: when the machine goes on, so does the link.
+        The client stays usable: when the machine goes on, so does the link. Its clock stands still until then.
         """
-        return self._on_thread(self._freeze, timeout, "the kernel debugger client did not come to rest")
+        state = self._reader.call(self._reader.freeze, timeout, "the kernel debugger client did not come to rest")
+        self._reader.clock.pause()
+        return state
 
-    def thaw(self, state: LinkState, timeout: float = 5.0) -> None:
+    def thaw(self, state: LinkState, timeout: float = SHORT) -> None:
         """Go back to `state`. The caller has paused the machine and restored the snapshot that belongs to it."""
-        self._on_thread(lambda now: self._thaw(state, now), timeout, "the kernel debugger client did not go back")
+        self._reader.call(lambda _: self._reader.thaw(state), timeout, "the kernel debugger client did not go back")
+        self._reader.clock.pause()
 
-    # --- on the caller's thread ---
-
-    def _break_in(self, timeout: float, *, hold: bool) -> StopEvent | None:
-        future: Future[StopEvent | None] = Future()
-        self._command(lambda now: self._session.ask_break_in(future, now, hold=hold))
-        try:
-            return self._wait(future, timeout, f"the target did not answer a break-in in {timeout:g} s")
-        except HungError:
-            self._command(lambda _: self._session.break_in.cancel(future))
-            raise
-
-    def _on_thread(self, work: Callable[[float], _T], timeout: float, complaint: str) -> _T:
-        future: Future[_T] = Future()
-
-        def perform(now: float) -> None:
-            try:
-                result = work(now)
-            except Exception as error:
-                future.set_exception(error)
-                raise
-            future.set_result(result)
-
-        self._command(perform)
-        return self._wait(future, timeout, complaint)
-
-    def _post(self, command: Callable[[float], None]) -> None:
-        if self._thread.is_alive():
-            self._command(command)
-
-    def _command(self, command: Callable[[float], None]) -> None:
-        if not self._thread.is_alive():
-            raise self._lost()
-        self._commands.put(command)
-        self._transport.wake()
-
-    def _wait(self, future: Future[_T], timeout: float, complaint: str) -> _T:
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                return future.result(min(max(deadline - time.monotonic(), 0), 0.5))
-            except FutureTimeout:
-                if future.done():
-                    continue
-                if not self._thread.is_alive():
-                    raise self._lost() from None
-                if time.monotonic() >= deadline:
-                    raise HungError(complaint, _HANG_ADVICE) from None
-
-    def _lost(self) -> GuestLostError:
-        return GuestLostError(self._why_lost or "the kernel debugger link is not open", "see the end of the kd log")
-
-    def _unsubscribe(self, subscription: Subscription) -> None:
-        with self._changing:
-            self._subscriptions = tuple(each for each in self._subscriptions if each is not subscription)
-
-    # --- on the reader thread ---
-
-    def _run(self) -> None:
-        try:
-            self._read()
-            self._end("the kernel debugger link was closed", KdState.CLOSED)
-        except (OSError, EOFError) as error:
-            self._end(f"the kernel debugger link is gone: {error}", KdState.LOST)
-        except Exception as error:
-            # A target that nobody answers stops; without a connection it runs on.
-            logger.exception("the kernel debugger client failed")
-            self._end(f"the kernel debugger client failed: {error!r}", KdState.LOST)
-
-    def _read(self) -> None:
-        while not self._closing:
-            if not self._take(self._transport.recv(CHUNK, self._patience())) or not self._commands.empty():
-                now = time.monotonic()
-                self._obey(now)
-                self._send(self._session.work(now))
-            self._flush_if_due()
-
-    def _take(self, data: bytes | None) -> bool:
-        """Deal with received bytes, acknowledgements first; False when there were none."""
-        if data == b"":
-            raise EOFError("the other side closed it")
-        if not data:
-            return False
-        now = time.monotonic()
-        self._send(self._session.receive(data, now))
-        self._send(self._session.work(now))
-        return True
-
-    def _patience(self) -> float | None:
-        if not self._commands.empty():
-            return 0.0
-        times = [self._session.due, self._log.flush_due if self._log else None]
-        known = [each for each in times if each is not None]
-        return max(min(known) - time.monotonic(), 0.0) if known else None
-
-    def _obey(self, now: float) -> None:
-        while not self._commands.empty():
-            self._commands.get()(now)
-
-    def _send(self, data: bytes) -> None:
-        if data:
-            self._transport.send(data)
-
-    def _flush_if_due(self) -> None:
-        if self._log and self._log.flush_due is not None and time.monotonic() >= self._log.flush_due:
-            self._log.flush()
-
-    def _freeze(self, _: float) -> LinkState:
-        self._drain(self._take)
-        if self._log:
-            self._log.flush()
-        return self._session.freeze()
-
-    def _thaw(self, state: LinkState, _: float) -> None:
-        self._drain(bool)
-        self._session.thaw(state, time.monotonic())
-        if self._log:
-            self._log.restored("snapshot restored")
-
-    def _drain(self, take: Callable[[bytes | None], bool]) -> None:
-        """Read until nothing more comes."""
-        deadline = time.monotonic() + DRAIN_DEADLINE
-        quiet_at = time.monotonic() + QUIET
-        while (now := time.monotonic()) < min(deadline, quiet_at):
-            data = self._transport.recv(CHUNK, quiet_at - now)
-            if data == b"":
-                raise EOFError("the other side closed it")
-            if take(data):
-                quiet_at = time.monotonic() + QUIET
-
-    def _emit(self, event: KdEvent) -> None:
-        seq = 0
-        if self._log:
-            if type(event) is PrintEvent:
-                seq = self._log.write("print", event.processor, event.text, {})
-            else:
-                seq = self._log.write(*describe(event))
-                if isinstance(event, StopEvent | BugcheckEvent | ModuleEvent):
-                    self._log.flush()
-        if self._subscriptions:
-            event = dataclasses.replace(event, seq=seq)
-            for subscription in self._subscriptions:
-                subscription.put(event)
-
-    def _end(self, why: str, state: KdState) -> None:
-        self._why_lost = why
-        self._session.state = state
-        try:
-            self._emit(LinkLostEvent(text=why))
-            if self._log:
-                self._log.flush()
-        finally:
-            self._transport.close()
-            self._session.fail(self._lost, state)
+    def unfreeze(self) -> None:
+        """The machine goes on after `freeze` or `thaw`: so does its clock. Nothing if it does already."""
+        self._reader.clock.go_on()
+        self._reader.post(lambda _: None)

@@ -12,6 +12,17 @@ GET_STRING = 0x3231
 _HEADER = struct.Struct("<IHHII")
 HEADER_SIZE = _HEADER.size
 MAX_ANSWER = 512
+EXTENDED_LEVEL = 0x4C4B
+"""A processor level that no processor has ("KL"): the target says in the field at 12 where a print comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a print comes from. `process` is the id of the user process that the driver serves; None for none."""
+
+    component: int
+    level: int
+    process: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,16 @@ class PrintString:
     processor: int
     text: bytes
     junk: int = 0
+
+    @property
+    def origin(self) -> Origin | None:
+        """None for targets that do not tell, which are nearly all.
+
+        In `junk` bits 0-7 are the DbgPrintEx component, bits 8-12 its level, bits 16-31 the process id / 4.
+        """
+        if self.level != EXTENDED_LEVEL:
+            return None
+        return Origin(self.junk & 0xFF, self.junk >> 8 & 0x1F, (self.junk >> 16) * 4 or None)
 
     def encode(self) -> bytes:
         return _HEADER.pack(PRINT_STRING, self.level, self.processor, len(self.text), self.junk) + self.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lab.kd.inspection import Inspection, Region
 from lab.kd.policy import Reaction
 from lab.kd.state_change import ExceptionChange, ModuleChange
 
@@ -31,6 +32,10 @@ class PrintEvent(KdEvent):
 
     processor: int
     text: str
+    component: int | None = None
+    """DbgPrintEx component, level, and id of the process that the driver serves, where the target tells them."""
+    level: int | None = None
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,12 @@ class RawEvent(KdEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptEvent(KdEvent):
-    """The target asked and was answered."""
+    """The target asked and was answered. `failed`: the policy calls the prompt a failure."""
 
     processor: int
     text: str
     answer: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +113,29 @@ class StopEvent(KdEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BugcheckEvent(KdEvent):
-    """The target printed that it dies, with this stop code."""
+    """The target dies with this stop code. `source`: text that it printed, or memory (KiBugcheckData)."""
 
     processor: int
     code: int
     parameters: tuple[int, int, int, int]
     driver: str | None
+    source: str = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionEvent(KdEvent):
+    """What was read of the target at the stop before."""
+
+    processor: int
+    program_counter: int
+    inspection: Inspection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEvent(KdEvent):
+    """A TRACE_IO packet: binary trace data. `payload` is the whole message."""
+
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +145,12 @@ class ResyncEvent(KdEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRequestEvent(KdEvent):
-    """The target asked for a file and was told that it is not served."""
+    """The target asked for a file. `served` is the host file that it gets; None when it has to use its own."""
 
     name: str
+    served: str | None = None
+    size: int = 0
+    """Bytes of the host file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,27 +173,42 @@ Description = tuple[str, int | None, str, dict[str, Any]]
 def describe(event: KdEvent) -> Description:
     """Kind, processor, text and further fields of an event's log entry."""
     match event:
-        case PrintEvent(processor=cpu, text=text):
-            return "print", cpu, text, {}
+        case PrintEvent():
+            return "print", event.processor, event.text, print_extras(event)
         case RawEvent(text=text):
             return "raw", None, text, {}
         case PromptEvent(processor=cpu, text=text, answer=answer):
-            return "prompt", cpu, text, {"answer": answer}
+            return "prompt", cpu, text, {"answer": answer} | ({"failed": True} if event.failed else {})
         case ModuleEvent():
             return _module(event)
         case StopEvent():
             return _stop(event)
         case BugcheckEvent():
             return _bugcheck(event)
+        case InspectionEvent():
+            return _inspection(event)
+        case TraceEvent(payload=payload):
+            return "note", None, f"trace packet of {len(payload)} bytes", {"trace": payload.hex()}
         case ResyncEvent():
             return "resync", None, "the target restarted its link: boot, reboot, or it had lost the debugger", {}
-        case FileRequestEvent(name=name):
+        case FileRequestEvent(name=name, served=None):
             return "note", None, f"file request: {name!r} (not served)", {"file": name}
+        case FileRequestEvent(name=name, served=served, size=size):
+            text = f"file request: {name!r} (served from host file {served}, {size} bytes)"
+            return "note", None, text, {"file": name, "served": served, "bytes": size}
         case LinkLostEvent(text=text):
             return "note", None, text, {"lost": True}
         case NoteEvent(text=text):
             return "note", None, text, {}
     raise TypeError(f"no description of {event!r}")
+
+
+def print_extras(event: PrintEvent) -> dict[str, Any]:
+    """Further fields of a print's log entry: those that are known."""
+    if event.component is None:
+        return {}
+    extras: dict[str, Any] = {"component": event.component, "level": event.level}
+    return extras if event.process is None else extras | {"process": event.process}
 
 
 def _module(event: ModuleEvent) -> Description:
@@ -206,5 +247,21 @@ def _bugcheck(event: BugcheckEvent) -> Description:
         "code": event.code,
         "parameters": list(event.parameters),
         "driver": event.driver,
+        "source": event.source,
     }
     return "bugcheck", event.processor, f"bugcheck {event.code:#x} ({parameters}){at_fault}", extras
+
+
+def _inspection(event: InspectionEvent) -> Description:
+    found = event.inspection
+    parts = [" ".join(f"{name}={value:x}" for name, value in found.registers.items()) or "no registers"]
+    extras: dict[str, Any] = {"pc": event.program_counter, "registers": found.registers}
+    for name, region in (("stack", found.stack), ("code", found.code)):
+        if region is not None:
+            extras[name] = _region(region)
+            parts.append(f"{len(region.data)} bytes of {name} at {region.address:#x}")
+    return "note", event.processor, f"at the stop at {event.program_counter:#x}: {'; '.join(parts)}", extras
+
+
+def _region(region: Region) -> dict[str, Any]:
+    return {"address": region.address, "bytes": region.data.hex()}

@@ -163,6 +163,13 @@ class Link:
         """How often the data packet that is not acknowledged was sent; 0 when there is none."""
         return self._transmissions if self._outstanding else 0
 
+    @property
+    def outstanding_request(self) -> bytes | None:
+        """Payload of our STATE_MANIPULATE that is not acknowledged; None when there is none."""
+        if self._outstanding is None or self._outstanding[0] != PacketType.STATE_MANIPULATE:
+            return None
+        return self._outstanding[1]
+
     def assume_acknowledged(self) -> list[LinkEvent]:
         """The target did what our data packet asked: its acknowledgement was lost."""
         events: list[LinkEvent] = []

@@ -120,8 +120,21 @@ def decode_any(payload: bytes) -> StateChange:
 
 
 def guess_machine(change: StateChange) -> Machine:
-    """32-bit targets extend their addresses by the sign, so a kernel address tells before the version is known."""
-    return Machine.I386 if change.program_counter >> 31 == 0x1FFFFFFFF else Machine.AMD64
+    """32-bit targets extend their addresses by the sign, so a kernel address tells before the version is known.
+
+    In user-mode code the address of the thread, which is the kernel's, tells it.
+    """
+    address = change.program_counter if change.program_counter >> 63 else change.thread
+    return Machine.I386 if address >> 31 == 0x1FFFFFFFF else Machine.AMD64
+
+
+def is_user_mode(change: StateChange) -> bool:
+    """Does a program below the kernel stand there with the first chance of its exception?
+
+    Where the kernel itself has low addresses its threads are low too: there nothing is user-mode.
+    """
+    first = isinstance(change, ExceptionChange) and change.first_chance
+    return first and change.program_counter >> 63 == 0 and change.thread >> 63 == 1
 
 
 def control_report(change: StateChange, machine: Machine) -> ControlReport:

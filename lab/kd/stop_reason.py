@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.kd.bugcheck import BugcheckFinder
+from lab.kd.bugcheck import Bugcheck, BugcheckFinder
 from lab.kd.events import BugcheckEvent, KdEvent, NoteEvent
 from lab.kd.policy import Policy, Reaction
-from lab.kd.state_change import STATUS_BREAKPOINT, STATUS_SINGLE_STEP, ExceptionChange
+from lab.kd.state_change import STATUS_BREAKPOINT, STATUS_SINGLE_STEP, ExceptionChange, is_user_mode
 
 BREAK_IN = "break-in"
 BREAKPOINT = "breakpoint"
@@ -18,13 +18,13 @@ BUGCHECK = "bugcheck"
 class StopReasons:
     """Remembers what came before a stop."""
 
-    def __init__(self, bugcheck_stops: int) -> None:
-        self._limit = bugcheck_stops
+    def __init__(self) -> None:
         self._finder = BugcheckFinder()
         self._break_in_address: int | None = None
         self._died = False
         self._bugcheck_address: int | None = None
         self._repeats = 0
+        self._told: Bugcheck | None = None
 
     def printed(self, text: str, processor: int) -> list[KdEvent]:
         """Look for a bugcheck in what the target prints."""
@@ -32,6 +32,7 @@ class StopReasons:
         if bugcheck is not None:
             self._died = True
             self._repeats = 0
+            self._told = bugcheck
             return [
                 BugcheckEvent(processor=processor, code=bugcheck.code, parameters=bugcheck.parameters, driver=driver)
             ]
@@ -40,6 +41,8 @@ class StopReasons:
     def of(self, change: ExceptionChange, asked: bool, policy: Policy) -> tuple[str, Reaction]:
         """The reason of a stop, and what the policy says to do. `asked`: a break-in is not answered yet."""
         here = change.program_counter
+        if is_user_mode(change):
+            return (BREAKPOINT if change.code == STATUS_BREAKPOINT else EXCEPTION), policy.user_exception
         if change.code == STATUS_BREAKPOINT:
             if self._died:
                 self._died = False
@@ -54,6 +57,26 @@ class StopReasons:
             return BREAKPOINT, policy.breakpoint
         return EXCEPTION, policy.exception
 
+    def found(self, bugcheck: Bugcheck, change: ExceptionChange) -> list[KdEvent]:
+        """A stop turns out to be a bugcheck's: its memory tells the code. The text may have told it before."""
+        told, self._told = self._told, bugcheck
+        if told is None:
+            self._bugcheck_address = change.program_counter
+            self._repeats = 1
+            return [
+                BugcheckEvent(
+                    processor=change.processor,
+                    code=bugcheck.code,
+                    parameters=bugcheck.parameters,
+                    driver=None,
+                    source="memory",
+                )
+            ]
+        if told == bugcheck:
+            return [NoteEvent(text="KiBugcheckData says the same as the bugcheck's text")]
+        parameters = ", ".join(f"{each:#x}" for each in bugcheck.parameters)
+        return [NoteEvent(text=f"KiBugcheckData says otherwise: bugcheck {bugcheck.code:#x} ({parameters})")]
+
     def forget(self) -> None:
         """The target restarted."""
         self._finder.reset()
@@ -61,10 +84,17 @@ class StopReasons:
         self._died = False
         self._bugcheck_address = None
         self._repeats = 0
+        self._told = None
 
     def to_json(self) -> dict[str, Any]:
         """Part of the link's state in a snapshot."""
-        return {"tail": self._finder.tail, "break_in": self._break_in_address, "died": self._died}
+        return {
+            "tail": self._finder.tail,
+            "break_in": self._break_in_address,
+            "died": self._died,
+            "bugcheck": self._bugcheck_address,
+            "repeats": self._repeats,
+        }
 
     def restore(self, data: dict[str, Any]) -> None:
         """Go back to what `to_json` gave."""
@@ -72,9 +102,11 @@ class StopReasons:
         self._finder.reset(str(data.get("tail", "")))
         self._break_in_address = data.get("break_in")
         self._died = bool(data.get("died"))
+        self._bugcheck_address = data.get("bugcheck")
+        self._repeats = int(data.get("repeats", 0))
 
     def _bugcheck(self, policy: Policy) -> tuple[str, Reaction]:
         self._repeats += 1
-        if self._repeats >= self._limit:
+        if self._repeats >= policy.bugcheck_stops:
             return BUGCHECK, Reaction.HOLD
         return BUGCHECK, policy.bugcheck

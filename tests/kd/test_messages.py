@@ -11,6 +11,7 @@ from lab.kd.context import Context, decode_context
 from lab.kd.errors import MalformedMessageError
 from lab.kd.packets import PacketType
 from lab.kd.state_change import ExceptionChange, Machine, ModuleChange
+from lab.kd.version import decode_version
 
 from .recordings import VECTORS, needs_vectors
 from .target import KERNEL_BASE, exception_message, load_message
@@ -56,7 +57,7 @@ def test_file_requests_are_refused_in_the_words_of_windbg() -> None:
 @needs_vectors
 def test_a_version_reply_of_windows() -> None:
     payloads = {each["name"]: bytes.fromhex(each["payload"]) for each in vectors()}
-    version = manipulate.decode_version(manipulate.decode(payloads["w10bd_TtoH_2_3146_1"]))
+    version = decode_version(manipulate.decode(payloads["w10bd_TtoH_2_3146_1"]))
     assert version.machine is Machine.AMD64
     assert version.major >> 8 == 4  # the boot debugger
     assert version.protocol == 6

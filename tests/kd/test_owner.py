@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from lab.errors import UsageError
-from lab.kd import manipulate
+from lab.kd import manipulate, requests
 from lab.kd.events import ModuleEvent, PromptEvent, StopEvent
 from lab.kd.kd_state import KdState
 from lab.kd.manipulate import Api, Manipulate
@@ -49,13 +49,13 @@ def owned(*script: tuple[int, bytes], policy: Policy | None = None) -> tuple[Wir
     wire = Wire(Target([print_message(b"boot\n")]), policy=policy)
     assert wire.run(5.0, lambda: wire.target.idle)
     owner = Recorder()
-    wire.session.attach(owner)
+    wire.session.run.attach(owner, wire.now)
     wire.target.script.extend(script)
     return wire, owner
 
 
 def go(wire: Wire) -> None:
-    wire.session.relay(manipulate.go_on().encode())
+    wire.session.run.relay(requests.go_on().encode(), wire.now)
 
 
 @pytest.mark.parametrize("message", [load_message(b"x.sys"), exception_message(0xC0000005, CODE)])
@@ -76,8 +76,8 @@ def test_replies_come_back_as_the_target_sent_them() -> None:
     wire, owner = owned(breakpoint_message(CODE))
     wire.run(1.0, lambda: bool(owner.told))
     read = Manipulate(Api.READ_VIRTUAL, struct.pack("<QII", 0x1010, 32, 0xAAAA) + b"junk" * 6, level=6, padding=77)
-    wire.session.relay(read.encode())
-    wire.session.relay(Manipulate(0x31F0, b"?" * 40).encode())
+    wire.session.run.relay(read.encode(), wire.now)
+    wire.session.run.relay(Manipulate(0x31F0, b"?" * 40).encode(), wire.now)
     assert wire.run(5.0, lambda: len(owner.payloads("replied")) == 2)
     first, second = (manipulate.decode(payload) for payload in owner.payloads("replied"))
     assert first.data == bytes(range(16, 48))
@@ -89,9 +89,9 @@ def test_replies_come_back_as_the_target_sent_them() -> None:
 def test_what_has_no_reply_lets_the_target_go(api: Api) -> None:
     wire, owner = owned(load_message(b"x.sys"))
     wire.run(1.0, lambda: bool(owner.told))
-    wire.session.relay(Manipulate(api).encode())
+    wire.session.run.relay(Manipulate(api).encode(), wire.now)
     assert wire.run(5.0, lambda: wire.session.state is KdState.RUNNING)
-    wire.session.relay(manipulate.get_version().encode())  # comes too late
+    wire.session.run.relay(requests.get_version().encode(), wire.now)  # comes too late
     wire.run(1.0)
     assert owner.payloads("replied") == []
 
@@ -99,8 +99,8 @@ def test_what_has_no_reply_lets_the_target_go(api: Api) -> None:
 def test_switching_the_processor_brings_the_stop_again() -> None:
     wire, owner = owned(exception_message(0xC0000005, CODE))
     wire.run(1.0, lambda: bool(owner.told))
-    wire.session.relay(Manipulate(Api.SWITCH_PROCESSOR, processor=1).encode())
-    wire.session.relay(manipulate.get_version().encode())
+    wire.session.run.relay(Manipulate(Api.SWITCH_PROCESSOR, processor=1).encode(), wire.now)
+    wire.session.run.relay(requests.get_version().encode(), wire.now)
     assert wire.run(5.0, lambda: len(owner.told) == 3)
     assert [kind for kind, _ in owner.told] == ["stopped", "stopped", "replied"]
     assert struct.unpack_from("<H", owner.payloads("stopped")[1], 6) == (1,)
@@ -129,7 +129,7 @@ def test_when_the_owner_leaves_its_stop_and_its_prompt_go_on() -> None:
         wire.session.detach(owner, wire.now)
         assert wire.run(5.0, lambda: wire.target.idle)  # noqa: B023
         assert wire.printed == b"boot\non\n"
-        wire.session.attach(owner)
+        wire.session.run.attach(owner, wire.now)
 
 
 def test_when_the_owner_leaves_the_policy_can_keep_the_stop() -> None:
@@ -137,7 +137,7 @@ def test_when_the_owner_leaves_the_policy_can_keep_the_stop() -> None:
     wire.run(1.0, lambda: bool(owner.told))
     wire.session.detach(owner, wire.now)
     wire.run(2.0)
-    assert wire.session.held
+    assert wire.session.run.held
     wire.resume()
     assert wire.run(5.0, lambda: wire.target.idle)
 
@@ -145,17 +145,17 @@ def test_when_the_owner_leaves_the_policy_can_keep_the_stop() -> None:
 def test_there_is_one_owner() -> None:
     wire, owner = owned()
     with pytest.raises(UsageError, match="already"):
-        wire.session.attach(Recorder())
+        wire.session.run.attach(Recorder(), wire.now)
     wire.session.detach(Recorder(), wire.now)
     wire.session.detach(owner, wire.now)
-    wire.session.attach(Recorder())
+    wire.session.run.attach(Recorder(), wire.now)
 
 
 def test_a_target_that_is_held_already_is_given_to_the_owner() -> None:
     wire = Wire(Target([exception_message(0xC0000005, CODE)]), policy=Policy(exception=Reaction.HOLD))
-    assert wire.run(5.0, lambda: wire.session.held)
+    assert wire.run(5.0, lambda: wire.session.run.held)
     owner = Recorder()
-    wire.session.attach(owner)
+    wire.session.run.attach(owner, wire.now)
     assert owner.told == [("stopped", exception_message(0xC0000005, CODE)[1])]
     go(wire)
     assert wire.run(5.0, lambda: wire.target.idle)

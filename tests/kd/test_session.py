@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from lab.errors import GuestLostError, UsageError
-from lab.kd import manipulate
+from lab.kd import requests
 from lab.kd.events import (
     BugcheckEvent,
     FileRequestEvent,
@@ -26,6 +26,7 @@ from lab.kd.manipulate import Manipulate
 from lab.kd.packets import INITIAL_ID, SYNC_BIT, DataPacket, PacketType, Parser, encode_control, encode_data
 from lab.kd.policy import Policy, Reaction
 from lab.kd.session import Session
+from lab.kd.version import decode_version
 
 from .target import (
     BREAK_IN_ADDRESS,
@@ -99,7 +100,7 @@ def test_a_breakpoint_in_the_code_is_stepped_over() -> None:
 
 
 def test_other_exceptions_are_left_to_the_kernel() -> None:
-    wire = Wire(Target([exception_message(0xC0000005, CODE, chance=0)]))
+    wire = Wire(Target([exception_message(0xC0000005, CODE, chance=0)]), policy=Policy(collect=False))
     sent: list[Manipulate] = []
     receive = wire.target._request
     wire.target._request = lambda message: (sent.append(message), receive(message))[1]  # type: ignore[method-assign,func-returns-value]
@@ -162,14 +163,14 @@ def test_refreshing_the_connection_is_no_bugcheck() -> None:
 
 def test_a_bugcheck_stop_without_end_is_held_at_last() -> None:
     wire = Wire(Target([print_message(FATAL), *[breakpoint_message(CODE)] * 10]), policy=Policy(bugcheck_stops=3))
-    wire.run(20.0, lambda: wire.session.held)
+    wire.run(20.0, lambda: wire.session.run.held)
     assert [stop.reaction for stop in stops(wire)] == ["continue", "continue", "hold"]
     assert wire.session.state is KdState.STOPPED
 
 
 def test_the_policy_can_hold_a_target() -> None:
     wire = Wire(Target([breakpoint_message(CODE), print_message(b"on\n")]), policy=Policy(breakpoint=Reaction.HOLD))
-    assert wire.run(5.0, lambda: wire.session.held)
+    assert wire.run(5.0, lambda: wire.session.run.held)
     assert len(wire.printed) == 0
     wire.resume()
     finish(wire)
@@ -194,11 +195,11 @@ def test_a_break_in_holds_the_target_until_it_is_resumed() -> None:
 def test_attaching_to_a_stopped_target_makes_it_repeat_its_stop() -> None:
     target = Target([breakpoint_message(CODE), print_message(b"on\n")])
     earlier = Wire(target, policy=Policy(breakpoint=Reaction.HOLD))
-    assert earlier.run(5.0, lambda: earlier.session.held)
+    assert earlier.run(5.0, lambda: earlier.session.run.held)
     wire = Wire(target)
     stop = wire.stop()
     assert wire.run(10.0, stop.done)
-    assert wire.session.held
+    assert wire.session.run.held
     wire.resume()
     assert wire.run(10.0, lambda: target.idle)
     assert wire.printed == b"on\n"
@@ -220,7 +221,7 @@ def test_another_stop_before_the_acknowledgement_gets_its_own_answer() -> None:
     exchange(session, encode_data(7, INITIAL_ID | SYNC_BIT, load_message(b"x.sys")[1]))
     sent = exchange(session, encode_data(7, INITIAL_ID | 1, load_message(b"y.sys")[1]))
     assert [each.packet_id for each in sent] == [INITIAL_ID | 1]
-    assert session.stop is not None
+    assert session.run.stop is not None
     exchange(session, encode_control(PacketType.ACKNOWLEDGE, INITIAL_ID | 1))
     assert session.state is KdState.RUNNING
 
@@ -235,15 +236,15 @@ def test_requests_are_for_a_held_target() -> None:
     wire = Wire(Target([print_message(b"x\n")]))
     finish(wire)
     refused: Future[Manipulate] = Future()
-    wire.session.request(manipulate.get_version(), refused)
+    wire.session.run.request(requests.get_version(), refused)
     with pytest.raises(UsageError, match="running"):
         refused.result(0)
     stop = wire.stop()
     assert wire.run(5.0, stop.done)
     reply: Future[Manipulate] = Future()
-    wire.session.request(manipulate.get_version(), reply)
+    wire.session.run.request(requests.get_version(), reply)
     assert wire.run(5.0, reply.done)
-    assert manipulate.decode_version(reply.result(0)).build == 9600
+    assert decode_version(reply.result(0)).build == 9600
 
 
 def test_stray_text_comes_in_lines_and_in_its_place() -> None:
@@ -273,7 +274,7 @@ def test_a_message_that_makes_no_sense_is_noted_and_a_stop_answered() -> None:
 def test_a_lost_link_fails_everybody_who_waits() -> None:
     wire = Wire(Target([]))
     stop = wire.stop()
-    wire.session.fail(lambda: GuestLostError("gone"), KdState.LOST)
+    wire.session.end(lambda: GuestLostError("gone"), KdState.LOST)
     with pytest.raises(GuestLostError):
         stop.result(0)
 
@@ -334,8 +335,8 @@ def test_a_held_stop_is_still_held_after_a_restore() -> None:
     fresh = Wire(wire.target)
     fresh.session.thaw(state, fresh.now)
     fresh.run(1.0)
-    assert fresh.session.held
-    assert fresh.session.stop_event is not None
-    assert fresh.session.stop_event.program_counter == BREAK_IN_ADDRESS
+    assert fresh.session.run.held
+    assert fresh.session.run.event is not None
+    assert fresh.session.run.event.program_counter == BREAK_IN_ADDRESS
     fresh.resume()
     finish(fresh)

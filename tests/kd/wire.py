@@ -68,17 +68,17 @@ class Wire:
 
     def stop(self) -> Future[object]:
         future: Future[object] = Future()
-        self.session.ask_break_in(future, self.now, hold=True)  # type: ignore[arg-type]
+        self.session.run.ask_break_in(future, self.now, hold=True)  # type: ignore[arg-type]
         return future
 
     def sync(self) -> Future[object]:
         future: Future[object] = Future()
-        self.session.ask_break_in(future, self.now, hold=False)  # type: ignore[arg-type]
+        self.session.run.ask_break_in(future, self.now, hold=False)  # type: ignore[arg-type]
         return future
 
     def resume(self) -> Future[None]:
         future: Future[None] = Future()
-        self.session.resume(future, self.now)
+        self.session.run.resume(future, self.now)
         return future
 
     def freeze(self) -> LinkState:

@@ -1,0 +1,404 @@
+"""Running and stopping a target: what is done with each stop, and who may keep it. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from lab.errors import InfrastructureError, UsageError
+from lab.kd import manipulate, state_change
+from lab.kd.answer import Stop, answer
+from lab.kd.break_in import BreakIn
+from lab.kd.bugcheck import Bugcheck
+from lab.kd.debug_io import GetString
+from lab.kd.dialogue import Dialogue
+from lab.kd.events import InspectionEvent, KdEvent, ModuleEvent, NoteEvent, StopEvent
+from lab.kd.inspection import Inspection
+from lab.kd.kd_state import KdState
+from lab.kd.knowledge import Knowledge
+from lab.kd.link import Acknowledged, Link
+from lab.kd.manipulate import CONTINUES, Api, Manipulate
+from lab.kd.owner import Owner
+from lab.kd.ownership import Ownership
+from lab.kd.policy import Policy, Reaction
+from lab.kd.request_queue import Request, RequestQueue
+from lab.kd.state_change import SESSION_END_BASE, CommandChange, ExceptionChange, Machine, ModuleChange, StateChange
+from lab.kd.stop_reason import BREAK_IN, BUGCHECK, StopReasons
+from lab.kd.version import decode_version
+from lab.kd.waiting import completes, settle
+
+
+class RunControl:
+    """The stops of one target. At most one is current; only while there is one, requests are sent."""
+
+    def __init__(self, link: Link, policy: Policy, emit: Callable[[KdEvent], None]) -> None:
+        self.state = KdState.UNKNOWN
+        self.policy = policy
+        self.stop: StateChange | None = None
+        self.event: StopEvent | None = None
+        """The current stop, if it is an exception."""
+        self.held = False
+        self.break_in = BreakIn()
+        self.reasons = StopReasons()
+        self.ownership = Ownership()
+        self._link = link
+        self._emit = emit
+        self._knowledge = Knowledge()
+        self._requests = RequestQueue(link)
+        self._dialogue: Dialogue[Manipulate | None] = Dialogue(self._requests)
+        self._asked: dict[Future[Manipulate], Request] = {}
+        self._resuming: list[Future[None]] = []
+        self._continuing: StateChange | None = None
+        self._told: bytes | None = None
+        """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
+        self._leftovers: frozenset[int] = frozenset()
+        """Breakpoints that nobody owns any more."""
+        self._gone: Callable[[], Exception] | None = None
+
+    @property
+    def told_machine(self) -> Machine | None:
+        """The architecture, if the target told it."""
+        return self._knowledge.told
+
+    # --- time and sending ---
+
+    @property
+    def due(self) -> float | None:
+        """When `work` wants to be called next."""
+        times = [self._requests.due, self.break_in.due if self._runs else None]
+        return min((each for each in times if each is not None), default=None)
+
+    def work(self, now: float) -> None:
+        """Do what is due."""
+        self._requests.tick(now)
+        self.break_in.drive(self._link, now, stopped=not self._runs)
+
+    def next_message(self, now: float) -> bytes | None:
+        """The STATE_MANIPULATE to be sent now, if there is one."""
+        if self.state is not KdState.STOPPED or not self._requests.ready:
+            return None
+        message = self._requests.take(now)
+        if message.api in CONTINUES:
+            self._continuing = self.stop
+        return message.encode()
+
+    @property
+    def _runs(self) -> bool:
+        """It may run: it does, or our Continue was sent more than once, and its acknowledgement may be lost."""
+        unheard = self._continuing is not None and self._link.transmissions > 1
+        return self.state is not KdState.STOPPED or unheard
+
+    # --- commands ---
+
+    def ask_break_in(self, future: Future[StopEvent | None], now: float, *, hold: bool) -> None:
+        """Stop the target. The future gets the stop; with `hold` off the target runs on before it is set."""
+        if self.state is KdState.STOPPED and self.held:
+            future.set_result(self.event)
+        else:
+            self.break_in.ask(future, now, hold=hold, attached=self.state is not KdState.UNKNOWN)
+
+    def resume(self, future: Future[None], now: float, message: Manipulate | None = None) -> None:
+        """Let a held target run, with `message` if given. The future is set when it does; at once when it runs."""
+        if self.state is not KdState.STOPPED or self.stop is None:
+            future.set_result(None)
+            return
+        self._resuming.append(future)
+        if not self.held:
+            return
+        self._dialogue.end(now)
+        self.held = self.ownership.holds = False
+        if message is None:
+            self._begin_answer(now)
+        else:
+            self._send(message)
+
+    def request(self, message: Manipulate, future: Future[Manipulate]) -> None:
+        """Ask a held target. The future gets the reply, or UsageError when the target is not held."""
+        if self.state is not KdState.STOPPED or not self.held:
+            future.set_exception(UsageError("the target is running", "break in first: requests need a stopped target"))
+            return
+
+        def done(reply: Manipulate | None) -> None:
+            self._asked.pop(future, None)
+            if reply is None:
+                settle(future, error=self._void())
+            else:
+                settle(future, result=reply)
+
+        self._asked[future] = Request(message, done, patient=True)
+        self._requests.put(self._asked[future])
+
+    def forget(self, future: Future[Manipulate], now: float) -> None:
+        """Nobody waits for the reply any more."""
+        request = self._asked.pop(future, None)
+        if request is not None:
+            self._requests.cancel(request, now)
+
+    def fail(self, error: Callable[[], Exception], state: KdState) -> None:
+        """The link is gone: everybody who waits gets an error."""
+        self.state = state
+        self._gone = error
+        self.ownership.lose(restarted=False)
+        self._requests.clear()
+        waiting: list[Future[Any]] = [*self.break_in.take(), *self._resuming]
+        self._resuming = []
+        for future in waiting:
+            settle(future, error=error())
+
+    # --- the owner ---
+
+    def attach(self, owner: Owner, now: float) -> None:
+        """From now on every stop is the owner's; so is the one on which the target is held. Raises UsageError."""
+        self.ownership.attach(owner)
+        self._leftovers = frozenset()
+        if self.state is KdState.STOPPED and self.held and self.stop is not None:
+            self._dialogue.end(now)
+            self._give(self.stop)
+
+    def detach(self, owner: Owner, now: float) -> GetString | None:
+        """The owner leaves: what it holds goes on by policy, without its breakpoints. Returns its open prompt."""
+        if self.ownership.owner is not owner:
+            return None
+        held, prompt = self.ownership.holds, self.ownership.prompt
+        self._leftovers = self.ownership.breakpoints
+        for request in self.ownership.leave():
+            self._requests.cancel(request, now)
+        if held and self.state is KdState.STOPPED:
+            self.held = self.ownership.otherwise is Reaction.HOLD
+            if not self.held:
+                self._begin_answer(now)
+        self._clear_leftovers(now)
+        return prompt
+
+    def relay(self, payload: bytes, now: float) -> None:
+        """Pass on a request of the owner's; ignored when the target is not stopped for it."""
+        if not self.ownership.holds or self.state is not KdState.STOPPED or len(payload) < manipulate.HEADER_SIZE:
+            return
+        message = manipulate.decode(payload)
+        if message.api in CONTINUES:
+            self._dialogue.end(now)
+            self.held = self.ownership.holds = False
+            self._send(message)
+        else:
+            self._requests.put(self.ownership.request(message))
+
+    def _give(self, change: StateChange) -> None:
+        self.held = True
+        self.ownership.take_stop(change.payload)
+
+    def _clear_leftovers(self, now: float) -> None:
+        """Breakpoints can be cleared only while the target is stopped: it stops for a moment."""
+        if self._leftovers and self.state is KdState.RUNNING:
+            self.break_in.ask(Future(), now, hold=False, attached=True)
+
+    # --- what comes from the target ---
+
+    def heard(self) -> None:
+        """Something came."""
+        if self.state is KdState.UNKNOWN:
+            self.state = KdState.RUNNING
+
+    def must_run(self, payload: bytes, *, reply: bool) -> bool:
+        """Does a message that came after our Continue show that the target has taken it?
+
+        A stopped target says nothing of its own, except that it may repeat the stop.
+        """
+        if self._continuing is None or reply:
+            return False
+        return self.stop is None or payload != self.stop.payload
+
+    def stopped(self, change: StateChange, now: float) -> None:
+        """A state change."""
+        if self._requests.switching:
+            self._switched(change)
+            return
+        if self.stop is not None and change.payload == self.stop.payload:
+            return  # the same stop once more: its answer is on the way, or it is held
+        told, self._told = self._told == change.payload, None
+        self._dialogue.end(now)
+        self._requests.clear()
+        self.state = KdState.STOPPED
+        self.stop = change
+        self.event = None
+        self.held = self.ownership.holds = False
+        self.ownership.otherwise = Reaction.CONTINUE
+        self._knowledge.saw(change)
+        if isinstance(change, ExceptionChange):
+            self._exception(change, now, told=told)
+            return
+        if not told:
+            self._notify(change)
+        if self.ownership.owner is not None:
+            self._give(change)
+        else:
+            self._begin_answer(now)
+
+    def _notify(self, change: StateChange) -> None:
+        if isinstance(change, ModuleChange) and change.unload and change.base == SESSION_END_BASE:
+            self._emit(NoteEvent(text="the target ends the debugger session: reboot, or another debugger's turn"))
+        elif isinstance(change, ModuleChange):
+            self._emit(ModuleEvent.of(change))
+        elif isinstance(change, CommandChange):
+            self._emit(NoteEvent(text=f"the target asks for a command: {change.command.decode('latin-1')!r}"))
+
+    def _exception(self, change: ExceptionChange, now: float, *, told: bool) -> None:
+        """Say why it stopped, tell who waits, and give it to the owner or deal with it by policy."""
+        reason, reaction = self.reasons.of(change, self.break_in.expects_stop(now), self.policy)
+        quiet = reason == BREAK_IN and not self.break_in.wants_hold
+        owned = self.ownership.owner is not None and not quiet
+        self.ownership.otherwise = reaction
+        by_policy = reaction is Reaction.HOLD and not self.break_in.wants_hold
+        if self.break_in.wants_hold or owned:
+            reaction = Reaction.HOLD
+        self.held = reaction is Reaction.HOLD
+        self.event = StopEvent.of(change, reason, reaction)
+        if not quiet and not told:
+            self._emit(self.event)
+        waiting = self.break_in.stopped(was_break_in=reason == BREAK_IN)
+        if self.held:
+            for future in waiting:
+                settle(future, result=self.event)
+        else:
+            self._resuming += [completes(future, self.event) for future in waiting]
+        if owned:
+            self._give(change)
+        elif by_policy or not self.held:
+            self._begin_answer(now, reaction, unexpected=reason != BREAK_IN and not state_change.is_user_mode(change))
+        if by_policy and reason == BUGCHECK and self.policy.bugcheck is Reaction.CONTINUE and not waiting:
+            self._emit(NoteEvent(text="the target repeats its bugcheck stop: it stays stopped"))
+
+    def _switched(self, change: StateChange) -> None:
+        """The same stop, seen from another processor."""
+        self.stop = change
+        if isinstance(change, ExceptionChange) and self.event is not None:
+            self.event = StopEvent.of(change, self.event.reason, Reaction.HOLD)
+        self._requests.switched()
+        if self.ownership.holds:
+            self._give(change)
+
+    def reply(self, reply: Manipulate) -> None:
+        """A reply."""
+        if reply.api == Api.GET_VERSION and not reply.failed:
+            self._knowledge.learn(decode_version(reply))
+        self._requests.reply(reply)
+
+    def acknowledged(self, event: Acknowledged, now: float) -> None:
+        """The target has a message of ours."""
+        if manipulate.decode(event.payload).api not in CONTINUES:
+            self._requests.acknowledged(now)
+            return
+        answered, self._continuing = self._continuing, None
+        if answered is not None and answered is self.stop:  # else another stop has replaced it since
+            self.stop = None
+            self.event = None
+            self.state = KdState.RUNNING
+            self._resumed(now)
+
+    def resynchronised(self, now: float, *, by_reset: bool) -> None:
+        """The target began its streams anew."""
+        self._told = self.stop.payload if by_reset and self.stop else None
+        self._dialogue.end(now)
+        self._requests.clear()
+        self.ownership.lose(restarted=not by_reset)
+        self.stop = None
+        self.event = None
+        self.held = False
+        self._continuing = None
+        self.state = KdState.UNKNOWN if by_reset else KdState.RUNNING
+        if not by_reset:
+            self.reasons.forget()
+            self._knowledge = Knowledge()
+            self._leftovers = frozenset()
+            self._resumed(now)
+
+    def _resumed(self, now: float) -> None:
+        resuming, self._resuming = self._resuming, []
+        for future in resuming:
+            settle(future)
+        self._clear_leftovers(now)
+
+    # --- answering ---
+
+    def _begin_answer(self, now: float, reaction: Reaction = Reaction.CONTINUE, *, unexpected: bool = False) -> None:
+        assert self.stop  # noqa: S101
+        stop = Stop(
+            change=self.stop,
+            knowledge=self._knowledge,
+            link=self._link,
+            policy=self.policy,
+            reaction=reaction,
+            unexpected=unexpected,
+            leftovers=self._leftovers,
+            collected=self._collected,
+            died=self._died,
+        )
+        self._dialogue.begin(answer(stop), self._answered, now)
+
+    def _answered(self, message: Manipulate | None) -> None:
+        if message is not None:
+            self._leftovers = frozenset()
+            self._send(message)
+
+    def _send(self, message: Manipulate) -> None:
+        self._requests.put(Request(message, lambda _: None))
+
+    def _collected(self, inspection: Inspection) -> None:
+        if isinstance(self.stop, ExceptionChange) and not inspection.empty:
+            counter = self.stop.program_counter
+            self._emit(InspectionEvent(processor=self.stop.processor, program_counter=counter, inspection=inspection))
+
+    def _died(self, bugcheck: Bugcheck) -> Reaction:
+        """The stop is a bugcheck's, as the kernel's memory says. Returns what to do."""
+        assert isinstance(self.stop, ExceptionChange)  # noqa: S101
+        for event in self.reasons.found(bugcheck, self.stop):
+            self._emit(event)
+        if self.event is not None and self.event.reason != BUGCHECK:
+            self.held = self.policy.bugcheck is Reaction.HOLD
+            self.event = StopEvent.of(self.stop, BUGCHECK, self.policy.bugcheck)
+        return Reaction.HOLD if self.held else Reaction.CONTINUE
+
+    def _void(self) -> Exception:
+        if self._gone is not None:
+            return self._gone()
+        return InfrastructureError("the target ran on or restarted before it answered", "see the end of the kd log")
+
+    # --- snapshots ---
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that must go back in time when the target does."""
+        mine = self.held and not self.ownership.holds
+        return {
+            "state": str(self.state),
+            "stop": self.stop.payload.hex() if self.stop else None,
+            "held": self.event.reason if mine and self.event else None,
+            "continuing": self._continuing is not None and self._continuing is self.stop,
+            "machine": self._knowledge.told.value if self._knowledge.told else None,
+            "reasons": self.reasons.to_json(),
+            "breakpoints": sorted(self.ownership.breakpoints | self._leftovers),
+        }
+
+    def restore(self, data: dict[str, Any], now: float) -> None:
+        """The target went back to where it was at `to_json`."""
+        self.ownership.lose(restarted=False)
+        self._dialogue.end(now)
+        self._requests.clear()
+        self.state = KdState(data.get("state", KdState.UNKNOWN))
+        self._knowledge = Knowledge(Machine(data["machine"]) if data.get("machine") else None)
+        self.reasons.restore(data.get("reasons", {}))
+        self.stop = state_change.decode_any(bytes.fromhex(data["stop"])) if data.get("stop") else None
+        self.event = None
+        self.held = bool(data.get("held"))
+        if self.held and isinstance(self.stop, ExceptionChange):
+            self.event = StopEvent.of(self.stop, data["held"], Reaction.HOLD)
+        self._continuing = self.stop if data.get("continuing") else None
+        self._leftovers = frozenset() if self.ownership.owner else frozenset(map(int, data.get("breakpoints", ())))
+        self.break_in.restart(now)
+        if self._continuing is None and self._link.outstanding_request is not None:
+            self._requests.adopt(manipulate.decode(self._link.outstanding_request), now)
+        if self.stop is not None and self._continuing is None:
+            if self.ownership.owner is not None:
+                self._give(self.stop)
+            elif not self.held:
+                self._begin_answer(now)
+        self._clear_leftovers(now)
