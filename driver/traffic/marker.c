@@ -35,12 +35,8 @@ static void tell(const struct text *step, const struct text *actor, uint32_t pid
     buffer_free(&marker);
 }
 
-void marker_begin(const struct script_item *item, const struct text *actor, uint32_t pid) {
-    tell(&item->id, actor, pid, "begin");
-}
-
-void marker_end(const struct script_item *item, const struct text *actor, uint32_t pid) {
-    tell(&item->id, actor, pid, "end");
+void marker_step(struct text step, const struct text *actor, uint32_t pid, const char *edge) {
+    tell(&step, actor, pid, edge);
 }
 
 void marker_process(struct text actor, uint32_t pid) {

@@ -8,9 +8,9 @@ the prints of the driver exactly where it happened. A marker is one print, the w
 
 and a line feed; U+0001, ASCII, no more than `LONGEST` characters. `edge` is
 
-- `begin`: the step begins before anything that it causes is printed. `actor` is null for what no actor does and for
+- `begin`: the step begins, before anything that it causes is printed. `actor` is null for what no actor does and for
   a parallel block, where steps of many overlap.
-- `end`: the step has returned.
+- `end`: the step has returned. The beginning of another step says so too, and may come instead.
 - `process`: process `pid` is the actor's; `step` is null.
 
 `pid` is a Windows process id, 0 where it is not known (the process is yet to be started) or where there is none.

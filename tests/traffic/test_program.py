@@ -229,6 +229,8 @@ def test_programs_of_the_user_are_typed_to_and_heard(perform: Perform) -> None:
         ("actor a\nparallel p 5\nstep 1 a 5 barrier x 2\nend\n", 4, "only 1 of this block"),
         ("actor a\nstep 1 a 5000 exit 1\nstep 2 a 5000 sleep 1\n", 4, "ends in line 3"),
         ("actor a\nstep 1 a 5000  crash\n", 3, "one space between tokens"),
+        ("markers off\nstep 1 - 5000 sleep 0\n", 2, "expected `markers on`"),
+        ("step 1 - 5000 sleep 0\nmarkers on\n", 3, "before the first step"),
     ],
 )
 def test_a_bad_script_starts_nothing(perform: Perform, script: str, line: int, what: str) -> None:
