@@ -49,7 +49,8 @@ cat "$work/wine.log"
 
 phase "image: guest's disk"
 cp "$work/tools/build/wineserver" "$work/guest/usr/lib/wine/wineserver64"
-cp "$work/tools/build/ntoskrnl.exe" "$work/guest/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/"
+cp "$work/tools/build/ntoskrnl.exe" "$work/tools/build/kernel32.dll" \
+    "$work/guest/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/"
 cp "$work/tools/build/kdstub" "$work/guest/usr/lib/lab/"
 cp "$work/tools"/build/kernel/boot/vmlinuz-* "$work/out/vmlinuz"
 mount --bind "$work/guest" "$work/tools/mnt"
