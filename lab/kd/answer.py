@@ -65,10 +65,15 @@ def answer(stop: Stop) -> Steps[Manipulate | None]:
 
 def continuing(change: StateChange) -> Manipulate:
     """The message that lets a target run after `change`."""
+    return requests.go_on(continue_status(change), change.processor)
+
+
+def continue_status(change: StateChange) -> int:
+    """Breakpoints and steps are ours; all other exceptions, and those of programs, are for the target to deal with."""
     handled = not isinstance(change, ExceptionChange) or (
         change.code in (STATUS_BREAKPOINT, STATUS_SINGLE_STEP) and not is_user_mode(change)
     )
-    return requests.go_on(DBG_CONTINUE if handled else DBG_EXCEPTION_NOT_HANDLED, change.processor)
+    return DBG_CONTINUE if handled else DBG_EXCEPTION_NOT_HANDLED
 
 
 def stands_on_int3(change: ExceptionChange, knowledge: Knowledge) -> bool:

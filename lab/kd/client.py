@@ -73,7 +73,17 @@ class KdClient:
         """Is the target stopped, and does it stay so until somebody lets it run?"""
         return self._run.held and self._run.state is KdState.STOPPED
 
+    @property
+    def boots(self) -> int:
+        """How often the target restarted its link, or went back to a snapshot: then all is new."""
+        return self._run.boots
+
     # --- what it does by itself ---
+
+    @property
+    def policy(self) -> Policy:
+        """How it reacts."""
+        return self._run.policy
 
     def set_policy(self, policy: Policy) -> None:
         """React like this from now on; a target that is held stays so."""

@@ -39,6 +39,8 @@ class RunControl:
         self.event: StopEvent | None = None
         """The current stop, if it is an exception."""
         self.held = False
+        self.boots = 0
+        """How often the target restarted, or went back to a snapshot."""
         self.break_in = BreakIn()
         self.reasons = StopReasons()
         self.ownership = Ownership()
@@ -307,6 +309,7 @@ class RunControl:
         self._continuing = None
         self.state = KdState.UNKNOWN if by_reset else KdState.RUNNING
         if not by_reset:
+            self.boots += 1
             self.reasons.forget()
             self._knowledge = Knowledge()
             self._leftovers = frozenset()
@@ -380,6 +383,7 @@ class RunControl:
 
     def restore(self, data: dict[str, Any], now: float) -> None:
         """The target went back to where it was at `to_json`."""
+        self.boots += 1
         self.ownership.lose(restarted=False)
         self._dialogue.end(now)
         self._requests.clear()

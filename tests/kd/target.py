@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from typing import TYPE_CHECKING
 
 from lab.kd import manipulate
 from lab.kd.debug_io import GetString, PrintString
@@ -23,6 +24,9 @@ from lab.kd.packets import (
     encode_control,
     encode_data,
 )
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
 
 ACK_TIMEOUT = 0.06
 TRIES = 20
@@ -73,6 +77,7 @@ class Target:
         self.stopped: tuple[int, bytes] | None = None
         self.program_counter = 0
         self.break_ins = 0
+        self.restarts: list[Manipulate] = []
         self.memory = {0x1000: bytes(range(256)) * 16}
         self._parser = Parser()
         self._send_id = INITIAL_ID | SYNC_BIT
@@ -83,6 +88,8 @@ class Target:
         self._awaits_answer = False
         self._resend_stop = False
         self._replies: deque[bytes] = deque()
+        self.kernel: Kernel | None = None
+        """Answers for everything that is asked of a stopped target, instead of the little that is known here."""
         self._context_read = False
         self._output = bytearray()
 
@@ -124,12 +131,17 @@ class Target:
             return False
         elif self.break_ins:
             self.break_ins = 0
-            self._stop(breakpoint_message(BREAK_IN_ADDRESS), now)
+            self._stop(self._break_in_message(), now)
         elif self.script:
             self._say(self.script.popleft(), now)
         else:
             return False
         return True
+
+    def _break_in_message(self) -> tuple[int, bytes]:
+        if self.kernel is None:
+            return breakpoint_message(BREAK_IN_ADDRESS)
+        return PacketType.STATE_CHANGE64, self.kernel.stop_message(0x80000003)
 
     def _say(self, message: tuple[int, bytes], now: float) -> None:
         kind, payload = message
@@ -220,15 +232,31 @@ class Target:
         if message.api in CONTINUES:
             self.continues += 1
             again, self.stopped = self.stopped, None
+            if self.kernel is not None:
+                self._run_kernel(self.kernel, message)
+                return
             if again and self._stands_on_int3(again[1]):
                 self.script.appendleft(again)
             return
         if message.api == Api.SWITCH_PROCESSOR and self.stopped:
             kind, payload = self.stopped
+            if self.kernel is not None:
+                self.kernel.processor = message.processor
             self.stopped = kind, payload[:6] + struct.pack("<H", message.processor) + payload[8:]
             self._resend_stop = True
             return
-        self._replies.append(self._reply(message).encode())
+        reply = self.kernel.reply(message) if self.kernel else self._reply(message)
+        if reply is not None:
+            self._replies.append(reply.encode())
+
+    def _run_kernel(self, kernel: Kernel, message: Manipulate) -> None:
+        self.restarts.append(message)
+        if message.api in (Api.REBOOT, Api.CAUSE_BUGCHECK):
+            return
+        trace = message.api == Api.CONTINUE2 and message.union[4:8] == struct.pack("<I", 1)
+        code = kernel.step() if trace else kernel.run()
+        if code is not None:
+            self.script.appendleft((PacketType.STATE_CHANGE64, kernel.stop_message(code)))
 
     def _stands_on_int3(self, stop: bytes) -> bool:
         """It is the host that steps over a breakpoint in the code; one in a notification is the kernel's own affair."""
