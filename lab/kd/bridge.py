@@ -55,16 +55,6 @@ class Bridge:
         """Who is attached; None for nobody."""
         return self._who if self._peer else None
 
-    @property
-    def disturbs(self) -> str | None:
-        """Why the target's present state is none to keep; None if no debugger has changed it."""
-        peer = self._peer
-        if peer and peer.footprint.holds:
-            return f"the attached debugger ({self._who}) holds the target stopped"
-        if peer and peer.footprint.remains:
-            return f"the attached debugger ({self._who}) has breakpoints set"
-        return None
-
     def _accept(self) -> None:
         while True:
             try:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import struct
 import threading
 import time
-from collections.abc import Callable
+from dataclasses import replace
 
 from lab.kd.client import KdClient, KdState
-from lab.kd.manipulate import CONTINUES, DBG_CONTINUE, Api, Manipulate
+from lab.kd.manipulate import CONTINUES, Api, Manipulate
+from lab.kd.requests import DBG_CONTINUE, breakpoint_handle, go_on
 from lab.kd.state_change import STATUS_BREAKPOINT, STATUS_SINGLE_STEP, ExceptionChange, decode_any
 
 ASK_AGAIN_AFTER = 0.5
-_WRITTEN = struct.Struct("<QI")
-_HANDLE = struct.Struct("<I")
 _CONTINUE2 = struct.Struct("<IIQ")
 _ENABLED = 0xFF
 _DR7_OFF = 0x400
@@ -60,11 +59,9 @@ class Footprint:
         """The target's reply to a request."""
         with self._changed:
             if reply.api == Api.WRITE_BREAKPOINT and not reply.failed:
-                address, handle = _WRITTEN.unpack_from(reply.union)
-                self._breakpoints[handle] = address
+                self._breakpoints[breakpoint_handle(reply)] = int.from_bytes(reply.union[:8], "little")
             elif reply.api == Api.RESTORE_BREAKPOINT:
-                self._breakpoints.pop(_HANDLE.unpack_from(reply.union)[0], None)
-            self._changed.notify_all()
+                self._breakpoints.pop(int.from_bytes(reply.union[:4], "little"), None)
 
     def void(self) -> None:
         """The target restarted or went back in time: it knows nothing of the debugger."""
@@ -75,22 +72,16 @@ class Footprint:
             self._changed.notify_all()
 
     def erase(self, client: KdClient, within: float) -> None:
-        """Take everything back and let the target run from a stop of the debugger's own making.
+        """Turn its hardware breakpoints off, and let the target run from a stop of the debugger's own making.
 
-        `remains` is true if that was not done in `within` seconds. Other stops stay: the client's policy decides.
-        Raises GuestLostError.
+        That is to be done before the client detaches it, which takes care of breakpoints in memory and of other
+        stops, by policy. Gives up after `within` seconds. Raises GuestLostError.
         """
         deadline = time.monotonic() + within
-        own = self._own_stop()
-        if not self.remains and not own:
+        hardware = bool(self._dr7 & _ENABLED)
+        if hardware and not self._stop(client, deadline):
             return
-        if not self._stop(client, deadline):
-            return
-        for handle in list(self._breakpoints):
-            client.relay(Manipulate(Api.RESTORE_BREAKPOINT, _HANDLE.pack(handle)).encode())
-            if not self._wait(lambda handle=handle: handle not in self._breakpoints, deadline):  # type: ignore[misc]
-                return
-        if own or self._dr7 & _ENABLED:
+        if hardware or self._own_stop():
             self._go_on(client, deadline)
 
     def _own_stop(self) -> bool:
@@ -105,21 +96,15 @@ class Footprint:
         while not self.holds and time.monotonic() < deadline and client.state not in (KdState.LOST, KdState.CLOSED):
             # Asked again: a Continue of the debugger's may still have been on its way the first time.
             client.interrupt()
-            self._wait(lambda: self.holds, min(deadline, time.monotonic() + ASK_AGAIN_AFTER))
+            with self._changed:
+                self._changed.wait_for(lambda: self.holds, min(deadline - time.monotonic(), ASK_AGAIN_AFTER))
         return self.holds
 
     def _go_on(self, client: KdClient, deadline: float) -> None:
-        processor = int.from_bytes((self._held or bytes(8))[6:8], "little")
+        message = go_on(processor=int.from_bytes((self._held or bytes(8))[6:8], "little"))
         if self._dr7 & _ENABLED:
-            union = _CONTINUE2.pack(DBG_CONTINUE, 0, _DR7_OFF)
-            message = Manipulate(Api.CONTINUE2, union, processor=processor)
-        else:
-            message = Manipulate(Api.CONTINUE, struct.pack("<I", DBG_CONTINUE), processor=processor)
+            message = replace(message, api=Api.CONTINUE2, union=_CONTINUE2.pack(DBG_CONTINUE, 0, _DR7_OFF))
         self.asked(message)
         client.relay(message.encode())
         while client.state is KdState.STOPPED and not self.holds and time.monotonic() < deadline:
             time.sleep(0.01)
-
-    def _wait(self, condition: Callable[[], bool], deadline: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(condition, max(deadline - time.monotonic(), 0.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import struct
 import threading
 import time
@@ -113,10 +112,25 @@ class Peer:
         finally:
             self.leaving = True
             self._transport.close()
-            with contextlib.suppress(LabError):
-                self.footprint.erase(self._client, ERASE_WITHIN)
+            erased = self._take_over()
+        return how if erased else f"{how}; what it changed in the target could not be taken back"
+
+    def _take_over(self) -> bool:
+        """Leave the target as if the debugger had never been there; return whether that is certain."""
+        changed = self.footprint.remains
+        try:
+            self.footprint.erase(self._client, ERASE_WITHIN)
+        except LabError:
+            return True  # the target is gone, and all with it
+        finally:
             self._client.detach(self)
-        return f"{how}; the breakpoints that it set are still there" if self.footprint.remains else how
+        if not changed or self._client.held:
+            return True
+        try:
+            self._client.sync(ERASE_WITHIN)  # the next stop clears them, and this one is soon
+        except LabError:
+            return False
+        return True
 
     def _serve(self) -> str:
         while True:

@@ -79,6 +79,8 @@ class Target:
         self.break_ins = 0
         self.restarts: list[Manipulate] = []
         self.memory = {0x1000: bytes(range(256)) * 16}
+        self.breakpoints: dict[int, int] = {}
+        """Handle to address."""
         self._parser = Parser()
         self._send_id = INITIAL_ID | SYNC_BIT
         self._expected = INITIAL_ID
@@ -281,6 +283,14 @@ class Target:
             )
             union = message.union[:12] + struct.pack("<I", len(data)) + message.union[16:]
             return Manipulate(message.api, union, data, status=0 if len(data) == count else 0xC0000001)
+        if message.api == Api.WRITE_BREAKPOINT:
+            handle = min(set(range(1, 33)) - set(self.breakpoints))
+            (self.breakpoints[handle],) = struct.unpack_from("<Q", message.union)
+            return Manipulate(message.api, message.union[:8] + struct.pack("<I", handle), status=0)
+        if message.api == Api.RESTORE_BREAKPOINT:
+            (handle,) = struct.unpack_from("<I", message.union)
+            known = self.breakpoints.pop(handle, None) is not None
+            return Manipulate(message.api, message.union, status=0) if known else refused
         if message.api == Api.GET_VERSION:
             union = struct.pack("<HHBBHHBBBB2xQQQ", 15, 9600, 6, 2, 7, 0x8664, 12, 3, 49, 0, KERNEL_BASE, 1, 2)
             return Manipulate(message.api, union, status=0)
