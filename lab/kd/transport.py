@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -44,6 +45,8 @@ class DescriptorTransport:
         self._close = close
         self._unsent = bytearray()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._closing = threading.Lock()
+        """A descriptor that was closed may be another's by now: `wake` must not write to it."""
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
@@ -69,14 +72,16 @@ class DescriptorTransport:
         self._flush()
 
     def wake(self) -> None:
-        with contextlib.suppress(OSError):
-            os.eventfd_write(self._wake, 1)
+        with self._closing, contextlib.suppress(BlockingIOError):
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
 
     def close(self) -> None:
-        if self._wake >= 0:
-            self._close()
-            os.close(self._wake)
-            self._wake = -1
+        with self._closing:
+            if self._wake >= 0:
+                self._close()
+                os.close(self._wake)
+                self._wake = -1
 
     def _try_recv(self, size: int) -> bytes | None:
         try:
