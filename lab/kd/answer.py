@@ -42,30 +42,36 @@ class Stop:
     leftovers: frozenset[int] = frozenset()
     """Breakpoints to clear."""
     collected: Callable[[Inspection], None] = field(default=lambda _: None)
-    died: Callable[[Bugcheck], Reaction] = field(default=lambda _: Reaction.CONTINUE)
-    """Gets what KiBugcheckData says, and says what to do then."""
+    died: Callable[[Bugcheck], bool] = field(default=lambda _: False)
+    """Gets what KiBugcheckData says, and says whether that is news."""
 
 
-def answer(stop: Stop) -> Steps[Manipulate | None]:
-    """What to ask; returns the Continue, or None to stay stopped."""
-    reaction = stop.reaction
+@dataclass(frozen=True)
+class Outcome:
+    """What is to be done with a stop. `message` lets the target go; None: it stays stopped."""
+
+    message: Manipulate | None
+    found_bugcheck: bool = False
+    """It turned out to be a bugcheck's."""
+
+
+def answer(stop: Stop) -> Steps[Outcome]:
+    """What to ask, and what to do then."""
+    reaction, bugcheck = stop.reaction, False
     try:
         if stop.link.doubtful:
             yield from _settle_send_id(stop.link)
         for handle in sorted(stop.leftovers):
             yield from steps.ask(requests.restore_breakpoint(handle))
         if stop.unexpected and isinstance(stop.change, ExceptionChange):
-            reaction = yield from _look(stop, stop.change)
+            bugcheck = yield from _look(stop, stop.change)
+            reaction = stop.policy.bugcheck if bugcheck else reaction
         if reaction is Reaction.CONTINUE and isinstance(stop.change, ExceptionChange):
             yield from _step_over_int3(stop.change, stop.knowledge)
     except UnansweredError:
         pass  # better a step less than a target that stays stopped
-    return continuing(stop.change) if reaction is Reaction.CONTINUE else None
-
-
-def continuing(change: StateChange) -> Manipulate:
-    """The message that lets a target run after `change`."""
-    return requests.go_on(continue_status(change), change.processor)
+    message = requests.go_on(continue_status(stop.change), stop.change.processor)
+    return Outcome(message if reaction is Reaction.CONTINUE else None, bugcheck)
 
 
 def continue_status(change: StateChange) -> int:
@@ -92,8 +98,8 @@ def _step_over_int3(change: ExceptionChange, knowledge: Knowledge) -> Steps[None
         yield from steps.ask(requests.set_context(change.processor, after))
 
 
-def _look(stop: Stop, change: ExceptionChange) -> Steps[Reaction]:
-    """Collect what the policy wants; find out whether the kernel is dying. Returns what to do."""
+def _look(stop: Stop, change: ExceptionChange) -> Steps[bool]:
+    """Collect what the policy wants. Returns whether it turns out to be a bugcheck's stop."""
     first = stop.knowledge.is_first_at(change.code, change.program_counter)
     if stop.policy.collect and first:
         yield from stop.knowledge.ask_version()
@@ -104,7 +110,7 @@ def _look(stop: Stop, change: ExceptionChange) -> Steps[Reaction]:
             bugcheck = yield from read_bugcheck(data, stop.knowledge.machine)
             if bugcheck is not None:
                 return stop.died(bugcheck)
-    return stop.reaction
+    return False
 
 
 def _settle_send_id(link: Link) -> Steps[None]:

@@ -83,11 +83,13 @@ class KdClient:
     @property
     def policy(self) -> Policy:
         """How it reacts."""
-        return self._run.policy
+        return self._run.answering.policy
 
     def set_policy(self, policy: Policy) -> None:
         """React like this from now on; a target that is held stays so."""
-        self._reader.call(lambda _: setattr(self._run, "policy", policy), SHORT, "the client did not take the policy")
+        self._reader.call(
+            lambda _: setattr(self._run.answering, "policy", policy), SHORT, "the client did not take the policy"
+        )
 
     def serve(self, files: Mapping[str, Path]) -> None:
         r"""Give these host files to a target that asks for them; it is told of all others that they are not served.
@@ -178,7 +180,7 @@ class KdClient:
     def get_context(self, processor: int = 0, timeout: float = SHORT) -> Context | None:
         """The registers of a processor; None when the target does not tell."""
         reply = self.request(requests.get_context(processor), timeout)
-        return None if reply.failed else decode_context(reply.data, self._run.told_machine)
+        return None if reply.failed else decode_context(reply.data, self._run.answering.knowledge.told)
 
     # --- a debugger behind this one ---
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from lab.kd.link import Link
 from lab.kd.manipulate import CONTINUES, Api, Manipulate
+from lab.kd.waiting import settle
 
 ANSWERED_WITHIN = 2.0
 """Seconds after which an acknowledged request counts as refused."""
@@ -46,6 +48,7 @@ class RequestQueue:
         self._waiting: deque[Request] = deque()
         self._asked: Request | None = None
         self._taken = False
+        self._futures: dict[Future[Manipulate], Request] = {}
         self.due: float | None = None
         """When the reply that is awaited counts as not coming."""
 
@@ -57,6 +60,25 @@ class RequestQueue:
     def put(self, request: Request) -> None:
         """Ask when it is its turn."""
         self._waiting.append(request)
+
+    def ask(self, message: Manipulate, future: Future[Manipulate], void: Callable[[], Exception]) -> None:
+        """Ask for somebody who waits; `void` makes the error for when there will be no reply."""
+
+        def done(reply: Manipulate | None) -> None:
+            self._futures.pop(future, None)
+            if reply is None:
+                settle(future, error=void())
+            else:
+                settle(future, result=reply)
+
+        self._futures[future] = Request(message, done, patient=True)
+        self.put(self._futures[future])
+
+    def give_up(self, future: Future[Manipulate], now: float) -> None:
+        """Who waited does so no more."""
+        request = self._futures.pop(future, None)
+        if request is not None:
+            self.cancel(request, now)
 
     def take(self, now: float) -> Manipulate:
         """The next message, to be sent now. Only when `ready`."""

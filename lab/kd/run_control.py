@@ -8,23 +8,20 @@ from typing import Any
 
 from lab.errors import InfrastructureError, UsageError
 from lab.kd import manipulate, state_change
-from lab.kd.answer import Stop, answer
+from lab.kd.answer import Outcome
+from lab.kd.answering import Answering
 from lab.kd.break_in import BreakIn
-from lab.kd.bugcheck import Bugcheck
 from lab.kd.debug_io import GetString
-from lab.kd.dialogue import Dialogue
-from lab.kd.events import InspectionEvent, KdEvent, ModuleEvent, NoteEvent, StopEvent
-from lab.kd.inspection import Inspection
+from lab.kd.events import KdEvent, ModuleEvent, NoteEvent, StopEvent
 from lab.kd.kd_state import KdState
-from lab.kd.knowledge import Knowledge
 from lab.kd.link import Acknowledged, Link
 from lab.kd.manipulate import CONTINUES, Api, Manipulate
 from lab.kd.owner import Owner
 from lab.kd.ownership import Ownership
 from lab.kd.policy import Policy, Reaction
 from lab.kd.request_queue import Request, RequestQueue
-from lab.kd.state_change import SESSION_END_BASE, CommandChange, ExceptionChange, Machine, ModuleChange, StateChange
-from lab.kd.stop_reason import BREAK_IN, BUGCHECK, StopReasons
+from lab.kd.state_change import SESSION_END_BASE, CommandChange, ExceptionChange, ModuleChange, StateChange
+from lab.kd.stop_reason import BREAK_IN, BUGCHECK
 from lab.kd.version import decode_version
 from lab.kd.waiting import completes, settle
 
@@ -34,7 +31,6 @@ class RunControl:
 
     def __init__(self, link: Link, policy: Policy, emit: Callable[[KdEvent], None]) -> None:
         self.state = KdState.UNKNOWN
-        self.policy = policy
         self.stop: StateChange | None = None
         self.event: StopEvent | None = None
         """The current stop, if it is an exception."""
@@ -42,26 +38,16 @@ class RunControl:
         self.boots = 0
         """How often the target restarted, or went back to a snapshot."""
         self.break_in = BreakIn()
-        self.reasons = StopReasons()
         self.ownership = Ownership()
         self._link = link
         self._emit = emit
-        self._knowledge = Knowledge()
         self._requests = RequestQueue(link)
-        self._dialogue: Dialogue[Manipulate | None] = Dialogue(self._requests)
-        self._asked: dict[Future[Manipulate], Request] = {}
+        self.answering = Answering(link, self._requests, policy, emit)
         self._resuming: list[Future[None]] = []
         self._continuing: StateChange | None = None
         self._told: bytes | None = None
         """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
-        self._leftovers: frozenset[int] = frozenset()
-        """Breakpoints that nobody owns any more."""
         self._gone: Callable[[], Exception] | None = None
-
-    @property
-    def told_machine(self) -> Machine | None:
-        """The architecture, if the target told it."""
-        return self._knowledge.told
 
     # --- time and sending ---
 
@@ -108,7 +94,7 @@ class RunControl:
         self._resuming.append(future)
         if not self.held:
             return
-        self._dialogue.end(now)
+        self.answering.end(now)
         self.held = self.ownership.holds = False
         if message is None:
             self._begin_answer(now)
@@ -119,23 +105,12 @@ class RunControl:
         """Ask a held target. The future gets the reply, or UsageError when the target is not held."""
         if self.state is not KdState.STOPPED or not self.held:
             future.set_exception(UsageError("the target is running", "break in first: requests need a stopped target"))
-            return
-
-        def done(reply: Manipulate | None) -> None:
-            self._asked.pop(future, None)
-            if reply is None:
-                settle(future, error=self._void())
-            else:
-                settle(future, result=reply)
-
-        self._asked[future] = Request(message, done, patient=True)
-        self._requests.put(self._asked[future])
+        else:
+            self._requests.ask(message, future, self._void)
 
     def forget(self, future: Future[Manipulate], now: float) -> None:
         """Nobody waits for the reply any more."""
-        request = self._asked.pop(future, None)
-        if request is not None:
-            self._requests.cancel(request, now)
+        self._requests.give_up(future, now)
 
     def fail(self, error: Callable[[], Exception], state: KdState) -> None:
         """The link is gone: everybody who waits gets an error."""
@@ -153,9 +128,9 @@ class RunControl:
     def attach(self, owner: Owner, now: float) -> None:
         """From now on every stop is the owner's; so is the one on which the target is held. Raises UsageError."""
         self.ownership.attach(owner)
-        self._leftovers = frozenset()
+        self.answering.leftovers = frozenset()
         if self.state is KdState.STOPPED and self.held and self.stop is not None:
-            self._dialogue.end(now)
+            self.answering.end(now)
             self._give(self.stop)
 
     def detach(self, owner: Owner, now: float) -> GetString | None:
@@ -163,7 +138,7 @@ class RunControl:
         if self.ownership.owner is not owner:
             return None
         held, prompt = self.ownership.holds, self.ownership.prompt
-        self._leftovers = self.ownership.breakpoints
+        self.answering.leftovers = self.ownership.breakpoints
         for request in self.ownership.leave():
             self._requests.cancel(request, now)
         if held and self.state is KdState.STOPPED:
@@ -179,7 +154,7 @@ class RunControl:
             return
         message = manipulate.decode(payload)
         if message.api in CONTINUES:
-            self._dialogue.end(now)
+            self.answering.end(now)
             self.held = self.ownership.holds = False
             self._send(message)
         else:
@@ -191,7 +166,7 @@ class RunControl:
 
     def _clear_leftovers(self, now: float) -> None:
         """Breakpoints can be cleared only while the target is stopped: it stops for a moment."""
-        if self._leftovers and self.state is KdState.RUNNING:
+        if self.answering.leftovers and self.state is KdState.RUNNING:
             self.break_in.ask(Future(), now, hold=False, attached=True)
 
     # --- what comes from the target ---
@@ -218,14 +193,14 @@ class RunControl:
         if self.stop is not None and change.payload == self.stop.payload:
             return  # the same stop once more: its answer is on the way, or it is held
         told, self._told = self._told == change.payload, None
-        self._dialogue.end(now)
+        self.answering.end(now)
         self._requests.clear()
         self.state = KdState.STOPPED
         self.stop = change
         self.event = None
         self.held = self.ownership.holds = False
         self.ownership.otherwise = Reaction.CONTINUE
-        self._knowledge.saw(change)
+        self.answering.knowledge.saw(change)
         if isinstance(change, ExceptionChange):
             self._exception(change, now, told=told)
             return
@@ -246,7 +221,7 @@ class RunControl:
 
     def _exception(self, change: ExceptionChange, now: float, *, told: bool) -> None:
         """Say why it stopped, tell who waits, and give it to the owner or deal with it by policy."""
-        reason, reaction = self.reasons.of(change, self.break_in.expects_stop(now), self.policy)
+        reason, reaction = self.answering.reasons.of(change, self.break_in.expects_stop(now), self.answering.policy)
         quiet = reason == BREAK_IN and not self.break_in.wants_hold
         owned = self.ownership.owner is not None and not quiet
         self.ownership.otherwise = reaction
@@ -267,7 +242,7 @@ class RunControl:
             self._give(change)
         elif by_policy or not self.held:
             self._begin_answer(now, reaction, unexpected=reason != BREAK_IN and not state_change.is_user_mode(change))
-        if by_policy and reason == BUGCHECK and self.policy.bugcheck is Reaction.CONTINUE and not waiting:
+        if by_policy and reason == BUGCHECK and self.answering.policy.bugcheck is Reaction.CONTINUE and not waiting:
             self._emit(NoteEvent(text="the target repeats its bugcheck stop: it stays stopped"))
 
     def _switched(self, change: StateChange) -> None:
@@ -282,7 +257,7 @@ class RunControl:
     def reply(self, reply: Manipulate) -> None:
         """A reply."""
         if reply.api == Api.GET_VERSION and not reply.failed:
-            self._knowledge.learn(decode_version(reply))
+            self.answering.knowledge.learn(decode_version(reply))
         self._requests.reply(reply)
 
     def acknowledged(self, event: Acknowledged, now: float) -> None:
@@ -300,7 +275,7 @@ class RunControl:
     def resynchronised(self, now: float, *, by_reset: bool) -> None:
         """The target began its streams anew."""
         self._told = self.stop.payload if by_reset and self.stop else None
-        self._dialogue.end(now)
+        self.answering.end(now)
         self._requests.clear()
         self.ownership.lose(restarted=not by_reset)
         self.stop = None
@@ -310,9 +285,7 @@ class RunControl:
         self.state = KdState.UNKNOWN if by_reset else KdState.RUNNING
         if not by_reset:
             self.boots += 1
-            self.reasons.forget()
-            self._knowledge = Knowledge()
-            self._leftovers = frozenset()
+            self.answering.forget()
             self._resumed(now)
 
     def _resumed(self, now: float) -> None:
@@ -325,41 +298,17 @@ class RunControl:
 
     def _begin_answer(self, now: float, reaction: Reaction = Reaction.CONTINUE, *, unexpected: bool = False) -> None:
         assert self.stop  # noqa: S101
-        stop = Stop(
-            change=self.stop,
-            knowledge=self._knowledge,
-            link=self._link,
-            policy=self.policy,
-            reaction=reaction,
-            unexpected=unexpected,
-            leftovers=self._leftovers,
-            collected=self._collected,
-            died=self._died,
-        )
-        self._dialogue.begin(answer(stop), self._answered, now)
+        self.answering.begin(self.stop, self._answered, now, reaction, unexpected=unexpected)
 
-    def _answered(self, message: Manipulate | None) -> None:
-        if message is not None:
-            self._leftovers = frozenset()
-            self._send(message)
+    def _answered(self, outcome: Outcome) -> None:
+        if outcome.found_bugcheck and isinstance(self.stop, ExceptionChange):
+            self.held = outcome.message is None
+            self.event = StopEvent.of(self.stop, BUGCHECK, Reaction.HOLD if self.held else Reaction.CONTINUE)
+        if outcome.message is not None:
+            self._send(outcome.message)
 
     def _send(self, message: Manipulate) -> None:
         self._requests.put(Request(message, lambda _: None))
-
-    def _collected(self, inspection: Inspection) -> None:
-        if isinstance(self.stop, ExceptionChange) and not inspection.empty:
-            counter = self.stop.program_counter
-            self._emit(InspectionEvent(processor=self.stop.processor, program_counter=counter, inspection=inspection))
-
-    def _died(self, bugcheck: Bugcheck) -> Reaction:
-        """The stop is a bugcheck's, as the kernel's memory says. Returns what to do."""
-        assert isinstance(self.stop, ExceptionChange)  # noqa: S101
-        for event in self.reasons.found(bugcheck, self.stop):
-            self._emit(event)
-        if self.event is not None and self.event.reason != BUGCHECK:
-            self.held = self.policy.bugcheck is Reaction.HOLD
-            self.event = StopEvent.of(self.stop, BUGCHECK, self.policy.bugcheck)
-        return Reaction.HOLD if self.held else Reaction.CONTINUE
 
     def _void(self) -> Exception:
         if self._gone is not None:
@@ -376,27 +325,26 @@ class RunControl:
             "stop": self.stop.payload.hex() if self.stop else None,
             "held": self.event.reason if mine and self.event else None,
             "continuing": self._continuing is not None and self._continuing is self.stop,
-            "machine": self._knowledge.told.value if self._knowledge.told else None,
-            "reasons": self.reasons.to_json(),
-            "breakpoints": sorted(self.ownership.breakpoints | self._leftovers),
-        }
+            "breakpoints": sorted(self.ownership.breakpoints | self.answering.leftovers),
+        } | self.answering.to_json()
 
     def restore(self, data: dict[str, Any], now: float) -> None:
         """The target went back to where it was at `to_json`."""
         self.boots += 1
         self.ownership.lose(restarted=False)
-        self._dialogue.end(now)
+        self.answering.end(now)
         self._requests.clear()
         self.state = KdState(data.get("state", KdState.UNKNOWN))
-        self._knowledge = Knowledge(Machine(data["machine"]) if data.get("machine") else None)
-        self.reasons.restore(data.get("reasons", {}))
+        self.answering.restore(data)
         self.stop = state_change.decode_any(bytes.fromhex(data["stop"])) if data.get("stop") else None
         self.event = None
         self.held = bool(data.get("held"))
         if self.held and isinstance(self.stop, ExceptionChange):
             self.event = StopEvent.of(self.stop, data["held"], Reaction.HOLD)
         self._continuing = self.stop if data.get("continuing") else None
-        self._leftovers = frozenset() if self.ownership.owner else frozenset(map(int, data.get("breakpoints", ())))
+        self.answering.leftovers = (
+            frozenset() if self.ownership.owner else frozenset(map(int, data.get("breakpoints", ())))
+        )
         self.break_in.restart(now)
         if self._continuing is None and self._link.outstanding_request is not None:
             self._requests.adopt(manipulate.decode(self._link.outstanding_request), now)

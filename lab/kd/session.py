@@ -157,12 +157,12 @@ class Session:
                     process=origin.process,
                 )
             )
-        for event in self.run.reasons.printed(text, message.processor):
+        for event in self.run.answering.reasons.printed(text, message.processor):
             self._emit(event)
 
     def _answer_by_policy(self, prompt: debug_io.GetString) -> None:
         text = prompt.prompt.decode("latin-1")
-        reply, failed = self.run.policy.answer(text)
+        reply, failed = self.run.answering.policy.answer(text)
         self._answers.append((PacketType.DEBUG_IO, prompt.answer(reply.encode("latin-1", "replace"))))
         self._emit(PromptEvent(processor=prompt.processor, text=text, answer=reply, failed=failed))
 

@@ -57,6 +57,11 @@ class StopReasons:
             return BREAKPOINT, policy.breakpoint
         return EXCEPTION, policy.exception
 
+    @property
+    def knows_bugcheck(self) -> bool:
+        """Was the stop code told since the target booted?"""
+        return self._told is not None
+
     def found(self, bugcheck: Bugcheck, change: ExceptionChange) -> list[KdEvent]:
         """A stop turns out to be a bugcheck's: its memory tells the code. The text may have told it before."""
         told, self._told = self._told, bugcheck

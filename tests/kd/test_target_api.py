@@ -334,5 +334,6 @@ def test_leaving_clears_the_breakpoints_and_gives_the_policy_back(setup: Setup) 
 
 def test_the_other_architecture_is_told_from_the_version_even_in_low_code(setup: Setup) -> None:
     setup.kernel.counter = 0x401000
+    setup.kernel.end = 0
     setup.target.break_in()
     assert setup.target.registers().machine is setup.kernel.machine
