@@ -104,8 +104,8 @@ def _look(stop: Stop, change: ExceptionChange) -> Steps[bool]:
     if stop.policy.collect and first:
         yield from stop.knowledge.ask_version()
         stop.collected((yield from inspect(change, stop.knowledge, stop.policy)))
-    if change.code == STATUS_BREAKPOINT and first:
-        data = yield from stop.knowledge.ask_debugger_data()
+    if change.code == STATUS_BREAKPOINT:
+        data = (yield from stop.knowledge.ask_debugger_data()) if first else stop.knowledge.debugger_data
         if data is not None and data.is_stop(change.program_counter):
             bugcheck = yield from read_bugcheck(data, stop.knowledge.machine)
             if bugcheck is not None:

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from lab.errors import UsageError
-from lab.kd.state_change import Machine
+from lab.kd.state_change import Machine, sign_extended
 
 _AMD64 = {
     "rip": 0xF8, "rsp": 0x98, "rbp": 0xA0, "rax": 0x78, "rbx": 0x90, "rcx": 0x80, "rdx": 0x88, "rsi": 0xA8,
@@ -72,15 +72,17 @@ class Context:
 
     @property
     def program_counter(self) -> int:
-        return self["rip" if self.machine is Machine.AMD64 else "eip"]
+        """As the protocol has addresses: those of 32-bit targets are extended by the sign."""
+        return self["rip"] if self.machine is Machine.AMD64 else sign_extended(self["eip"])
 
     def stands_at(self, address: int) -> bool:
-        """Is `address`, as the protocol has it, the program counter?"""
-        return self.program_counter == address & (0xFFFFFFFF if self.machine is Machine.I386 else 0xFFFFFFFFFFFFFFFF)
+        """Is `address` the program counter? A 32-bit one may come extended or not."""
+        return self.program_counter == (address if self.machine is Machine.AMD64 else sign_extended(address))
 
     @property
     def stack_pointer(self) -> int:
-        return self["rsp" if self.machine is Machine.AMD64 else "esp"]
+        """As the protocol has addresses."""
+        return self["rsp"] if self.machine is Machine.AMD64 else sign_extended(self["esp"])
 
     def with_program_counter(self, value: int) -> Context:
         """The same context, going on at `value`."""

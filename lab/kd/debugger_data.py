@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lab.kd import steps
 from lab.kd.bugcheck import Bugcheck
-from lab.kd.state_change import Machine
+from lab.kd.state_change import Machine, sign_extended
 from lab.kd.steps import Steps
 from lab.kd.version import Version
 
@@ -72,9 +72,3 @@ def read_bugcheck(data: DebuggerData | None, machine: Machine) -> Steps[Bugcheck
     if code & 0xFFFFFFFF == 0:
         return None
     return Bugcheck(code & 0xFFFFFFFF, (first, second, third, fourth))
-
-
-def sign_extended(address: int) -> int:
-    """A 32-bit address as the protocol has it."""
-    address &= 0xFFFFFFFF
-    return address | 0xFFFFFFFF00000000 if address & 0x80000000 else address

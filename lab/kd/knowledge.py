@@ -20,7 +20,8 @@ class Knowledge:
         """The architecture, from the version reply or from a snapshot; None when there was neither."""
         self._guess = Machine.AMD64
         self._version: Version | None = None
-        self._data: DebuggerData | None = None
+        self.debugger_data: DebuggerData | None = None
+        """None as long as nobody asked, or the target did not tell."""
         self._places: set[tuple[int, int]] = set()
 
     @property
@@ -54,7 +55,7 @@ class Knowledge:
 
     def ask_debugger_data(self) -> Steps[DebuggerData | None]:
         """The kernel's addresses, asked until they are told. Raises UnansweredError."""
-        if self._data is None:
+        if self.debugger_data is None:
             version = yield from self.ask_version()
-            self._data = (yield from read_debugger_data(version)) if version else None
-        return self._data
+            self.debugger_data = (yield from read_debugger_data(version)) if version else None
+        return self.debugger_data

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from lab.errors import UsageError
 from lab.kd import requests
-from lab.kd.debugger_data import sign_extended
 from lab.kd.manipulate import Manipulate
-from lab.kd.state_change import Machine
+from lab.kd.state_change import Machine, sign_extended
 
 Ask = Callable[[Manipulate], Manipulate]
 _STATUS_NO_MORE_ENTRIES = 0x8000001A

@@ -6,8 +6,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.kd.debugger_data import sign_extended
-from lab.kd.state_change import Machine
+from lab.kd.state_change import Machine, sign_extended
 
 MAX_MODULES = 1024
 MAX_NAME = 1024

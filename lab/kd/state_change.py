@@ -128,6 +128,12 @@ def guess_machine(change: StateChange) -> Machine:
     return Machine.I386 if address >> 31 == 0x1FFFFFFFF else Machine.AMD64
 
 
+def sign_extended(address: int) -> int:
+    """A 32-bit address as the protocol has it."""
+    address &= 0xFFFFFFFF
+    return address | 0xFFFFFFFF00000000 if address & 0x80000000 else address
+
+
 def is_user_mode(change: StateChange) -> bool:
     """Does a program below the kernel stand there with the first chance of its exception?
 

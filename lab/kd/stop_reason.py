@@ -25,6 +25,8 @@ class StopReasons:
         self._bugcheck_address: int | None = None
         self._repeats = 0
         self._told: Bugcheck | None = None
+        self._compared = False
+        """Was it compared with what the kernel's memory says?"""
 
     def printed(self, text: str, processor: int) -> list[KdEvent]:
         """Look for a bugcheck in what the target prints."""
@@ -65,6 +67,9 @@ class StopReasons:
     def found(self, bugcheck: Bugcheck, change: ExceptionChange) -> list[KdEvent]:
         """A stop turns out to be a bugcheck's: its memory tells the code. The text may have told it before."""
         told, self._told = self._told, bugcheck
+        compared, self._compared = self._compared, True
+        if compared:
+            return []
         if told is None:
             self._bugcheck_address = change.program_counter
             self._repeats = 1
@@ -90,6 +95,7 @@ class StopReasons:
         self._bugcheck_address = None
         self._repeats = 0
         self._told = None
+        self._compared = False
 
     def to_json(self) -> dict[str, Any]:
         """Part of the link's state in a snapshot."""

@@ -171,7 +171,7 @@ class Target:
     def _take(self, context: Context) -> None:
         """A target takes a context only after it was read in the same stop."""
         self._must(requests.set_context(self.stop.processor, context), "take the registers")
-        self._counter = self._memory.whole(context.program_counter)
+        self._counter = context.program_counter
 
     def control_space(self, selector: int, count: int, processor: int | None = None) -> bytes:
         """Up to `count` bytes of the processor's control space; on AMD64: 0 KPCR, 1 KPRCB, 2 special registers,

@@ -9,7 +9,6 @@ import struct
 
 from lab.kd import requests
 from lab.kd.context import Context, decode_context
-from lab.kd.debugger_data import sign_extended
 from lab.kd.manipulate import Api, Manipulate
 from lab.kd.state_change import Machine
 
@@ -37,9 +36,9 @@ class Kernel:
         self.end = self.code + 0x800
         self.dr7 = 0x555
         self.asked: list[Manipulate] = []
-        self.silent: set[int] = set()
+        self.silent: set[Api] = set()
         """Requests that are acknowledged and never answered."""
-        self.refused: set[int] = set()
+        self.refused: set[Api] = set()
         self.version = struct.pack(
             "<HHBBHHBBBB2xQQQ", 15, 9600, 6, 2, 7, machine.value, 12, 3, 49, 0, self.code, self.data, self.data + 0x100
         )
@@ -57,8 +56,7 @@ class Kernel:
 
     @property
     def counter(self) -> int:
-        counter = self.contexts[self.processor].program_counter
-        return sign_extended(counter) if self.machine is Machine.I386 else counter
+        return self.contexts[self.processor].program_counter
 
     @counter.setter
     def counter(self, value: int) -> None:

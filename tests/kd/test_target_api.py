@@ -148,7 +148,7 @@ def test_registers_are_read_and_changed_by_name(setup: Setup) -> None:
     assert registers[first] == (0x1_2345_6789 if setup.kernel.machine is Machine.AMD64 else 0x2345_6789)
     assert registers["eflags"] == 0x246
     other = setup.target.registers(processor=1)
-    assert other.program_counter == (setup.kernel.code + 0x100) & (2**64 - 1 if first == "rax" else 2**32 - 1)
+    assert other.program_counter == setup.kernel.code + 0x100
     with pytest.raises(UsageError, match="no register 'xyz'"):
         setup.target.set_registers(xyz=1)
     with pytest.raises(InfrastructureError, match="processor 7"):
