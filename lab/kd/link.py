@@ -5,10 +5,11 @@ is recognised and given out once; of our own data packets one at a time is on it
 until it is acknowledged. It never asks the target to resend: the target does so by itself, and a request that
 comes late makes it repeat a stop that has been answered already.
 
-What the protocol cannot mend, because a header has no checksum: a flipped bit in the id of a packet that is sent
-again makes it look new (its text is doubled and the next packet lost); a SYNC bit that noise sets looks like a
-restart (harmless for text; the next stop is answered with a delay, but the answer to a prompt can be ignored).
-And what a target drops that nobody acknowledged, twenty times, is gone.
+What the protocol cannot mend, because a header has no checksum: a wrong lowest bit in the id of a packet that is
+sent again makes it look new (its text is given out again); a SYNC bit that noise sets looks like a restart (harmless
+for text; the next stop is answered with a delay, but the answer to a prompt can be ignored); a request whose type is
+damaged is acknowledged and ignored. And what a target drops that nobody acknowledged, twenty times, is gone.
+tests/faults/test_unmendable.py has the whole list.
 
 Times are seconds of any clock that does not go back.
 """
@@ -69,6 +70,9 @@ class Resynchronised:
 
     by_reset: bool = False
 
+
+LEGAL_IDS = (INITIAL_ID, INITIAL_ID | 1)
+"""They take turns. Only the first of a stream has the SYNC bit, too."""
 
 LinkEvent = Received | Acknowledged | Resynchronised | Noise
 
@@ -257,6 +261,10 @@ class Link:
     def _data(self, packet: DataPacket, events: list[LinkEvent]) -> None:
         plain_id = packet.packet_id & ~SYNC_BIT
         self._output += encode_control(PacketType.ACKNOWLEDGE, plain_id)
+        if plain_id not in LEGAL_IDS:
+            # A damaged id. The target ignores the acknowledgement of an id that it did not send, and sends again.
+            self.counters.duplicates += 1
+            return
         content = (int(packet.type), packet.payload)
         if packet.packet_id & SYNC_BIT:
             if self._last == (plain_id, *content):

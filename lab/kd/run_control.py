@@ -47,6 +47,8 @@ class RunControl:
         self._continuing: StateChange | None = None
         self._told: bytes | None = None
         """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
+        self._notified: bytes | None = None
+        """The newest message, when it was a notification: if our Continue was not obeyed, RESET brings it again."""
         self._gone: Callable[[], Exception] | None = None
 
     # --- time and sending ---
@@ -173,6 +175,7 @@ class RunControl:
 
     def heard(self) -> None:
         """Something came."""
+        self._notified = None
         if self.state is KdState.UNKNOWN:
             self.state = KdState.RUNNING
 
@@ -204,6 +207,7 @@ class RunControl:
         if isinstance(change, ExceptionChange):
             self._exception(change, now, told=told)
             return
+        self._notified = change.payload
         if not told:
             self._notify(change)
         if self.ownership.owner is not None:
@@ -274,7 +278,8 @@ class RunControl:
 
     def resynchronised(self, now: float, *, by_reset: bool) -> None:
         """The target began its streams anew."""
-        self._told = self.stop.payload if by_reset and self.stop else None
+        last = self.stop.payload if self.stop else self._notified
+        self._told = last if by_reset else None
         self.answering.end(now)
         self._requests.clear()
         self.ownership.lose(restarted=not by_reset)

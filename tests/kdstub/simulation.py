@@ -40,7 +40,7 @@ class Target:
 
     def turn(self, now: int) -> bytes:
         length = self._lib.shim_turn(self._target, self._out, ctypes.c_size_t(65536), ctypes.c_int64(now))
-        return self._out.raw[:length]
+        return ctypes.string_at(self._out, length)
 
     def due(self) -> int:
         return int(self._lib.shim_due(self._target))
