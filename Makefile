@@ -1,15 +1,17 @@
 # `make help` says what there is. Everything a target needs, it sets up by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down scenarios test check lint driver image benchmark clean
+.PHONY: help setup lab-up lab-down scenarios test check lint fuzz driver image benchmark clean
 
 BIN := .venv/bin
 PYTEST_FLAGS ?=
+FUZZ_SECONDS ?= 60
 
 help:
 	@echo "make lab-up      bring the lab up: packages, driver, guest image, VM, debugger, snapshot"
 	@echo "make scenarios   run every scenario (brings the lab up if it is down)"
 	@echo "make test        all tests, and the scenarios against a real guest"
 	@echo "make check       ruff, mypy --strict and the tests that need no VM"
+	@echo "make fuzz        fuzz what reads a target's bytes (FUZZ_SECONDS=60 in all)"
 	@echo "make lab-down    end the VM; its snapshots stay"
 	@echo "make driver      build the driver and its programs into driver/build"
 	@echo "make image       build the guest image unless it is in the cache (FORCE=1: anyway)"
@@ -41,6 +43,11 @@ lint: setup
 
 check: lint driver
 	@$(BIN)/pytest -q -m "not vm and not slow" tests $(PYTEST_FLAGS)
+
+# The fuzzer is no part of the environment: it is large, and not built for every platform.
+fuzz: setup
+	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check -e '.[fuzz]'
+	@cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 test: lint lab-up
 	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)
