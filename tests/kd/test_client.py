@@ -17,6 +17,7 @@ from lab.kd.events import KdEvent, LinkLostEvent, PrintEvent
 from lab.kd.link import LinkState
 from lab.kd.log import KdLog, LogEntry, read_log
 from lab.kd.packets import INITIAL_ID, SYNC_BIT, PacketType, Parser, encode_data
+from lab.kd.policy import Policy, Reaction
 from lab.kd.state_change import Machine
 from lab.kd.transport import SocketTransport, TcpTransport, UnixTransport
 
@@ -156,6 +157,55 @@ def test_closing_lets_a_held_target_run(setup: Setup) -> None:
     setup.client.close()
     assert setup.live.target.continues == 1
     assert setup.client.state is KdState.CLOSED
+
+
+def test_a_deadline_does_not_run_while_the_machine_is_paused(setup: Setup) -> None:
+    setup.client.break_in(5.0)
+    setup.live.pause()
+    setup.client.freeze()
+    replies: list[object] = []
+    asking = threading.Thread(target=lambda: replies.append(setup.client.version(timeout=0.4)))
+    asking.start()
+    time.sleep(1.0)
+    assert asking.is_alive()
+    setup.live.go_on()
+    setup.client.unfreeze()
+    asking.join(5.0)
+    assert len(replies) == 1
+
+
+def test_a_deadline_runs_when_the_machine_does(setup: Setup) -> None:
+    setup.client.break_in(5.0)
+    setup.live.pause()
+    setup.client.freeze()
+    setup.client.unfreeze()
+    begin = time.monotonic()
+    with pytest.raises(HungError, match="request 0x3146"):
+        setup.client.version(timeout=0.3)
+    assert time.monotonic() - begin < 2.0
+    setup.live.go_on()
+    assert setup.client.version().build == 9600
+
+
+def test_a_byte_says_that_the_machine_is_not_paused_any_more(setup: Setup) -> None:
+    setup.live.pause()
+    setup.client.freeze()
+    setup.live.go_on()
+    setup.live.say(print_message(b"on\n"))
+    setup.live.wait_until(lambda: setup.live.target.idle)
+    setup.live.pause()
+    with pytest.raises(HungError):
+        setup.client.break_in(0.3)
+    setup.live.go_on()
+
+
+def test_the_policy_is_changed_and_files_are_served_while_it_runs(setup: Setup, tmp_path: Path) -> None:
+    setup.client.set_policy(Policy(breakpoint=Reaction.HOLD))
+    setup.client.serve({"x.sys": tmp_path / "kd.jsonl"})
+    assert setup.client.policy.breakpoint is Reaction.HOLD
+    setup.live.say(breakpoint_message(0xFFFFF80000009000))
+    setup.live.wait_until(lambda: setup.client.held)
+    setup.client.resume()
 
 
 @pytest.mark.parametrize("new_client", [False, True])

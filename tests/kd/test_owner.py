@@ -13,6 +13,7 @@ from lab.kd.kd_state import KdState
 from lab.kd.manipulate import Api, Manipulate
 from lab.kd.policy import Policy, Reaction
 
+from .kernel import Kernel
 from .target import Target, breakpoint_message, exception_message, load_message, print_message, prompt_message
 from .wire import Wire
 
@@ -197,3 +198,62 @@ def test_an_owner_that_fails_does_not_take_the_link_with_it(caplog: pytest.LogCa
     assert wire.run(5.0, lambda: wire.target.idle)
     assert wire.printed == b"boot\non\n"
     assert "ZeroDivisionError" in caplog.text
+
+
+def write_breakpoint(wire: Wire, owner: Recorder, address: int) -> int:
+    """The owner sets one; its handle."""
+    before = len(owner.payloads("replied"))
+    wire.session.run.relay(requests.write_breakpoint(address).encode(), wire.now)
+    assert wire.run(5.0, lambda: len(owner.payloads("replied")) > before)
+    return requests.breakpoint_handle(manipulate.decode(owner.payloads("replied")[-1]))
+
+
+@pytest.mark.parametrize("moment", ["held", "running"])
+def test_breakpoints_of_an_owner_that_leaves_are_cleared(moment: str) -> None:
+    kernel = Kernel()
+    kernel.end = kernel.counter
+    wire, owner = owned()
+    wire.target.kernel = kernel
+    wire.stop()
+    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    write_breakpoint(wire, owner, kernel.code + 0x100)
+    removed = write_breakpoint(wire, owner, kernel.code + 0x200)
+    wire.session.run.relay(requests.restore_breakpoint(removed).encode(), wire.now)
+    assert wire.run(5.0, lambda: len(owner.payloads("replied")) == 3)
+    if moment == "running":
+        go(wire)
+        assert wire.run(5.0, lambda: wire.session.state is KdState.RUNNING)
+    assert kernel.breakpoints == {1: kernel.code + 0x100}
+    events = len(wire.events)
+    wire.session.detach(owner, wire.now)
+    assert wire.run(5.0, lambda: not kernel.breakpoints)
+    assert wire.run(5.0, lambda: wire.session.state is KdState.RUNNING)
+    assert len(wire.events) == events  # the guest and the log do not notice
+    assert sum(message.api == Api.RESTORE_BREAKPOINT for message in kernel.asked) == 2
+
+
+def test_a_request_that_the_target_never_answers_does_not_stop_the_next() -> None:
+    kernel = Kernel()
+    kernel.silent = {Api.READ_VIRTUAL}
+    wire, owner = owned()
+    wire.target.kernel = kernel
+    wire.stop()
+    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    wire.session.run.relay(requests.read_virtual(kernel.data, 4).encode(), wire.now)
+    wire.session.run.relay(requests.get_version().encode(), wire.now)
+    assert wire.run(5.0, lambda: bool(owner.payloads("replied")))
+    assert manipulate.decode(owner.payloads("replied")[0]).api == Api.GET_VERSION
+
+
+def test_what_an_owner_had_when_a_snapshot_was_taken_is_nobodys_after_it_is_restored() -> None:
+    kernel = Kernel()
+    kernel.end = kernel.counter
+    wire, owner = owned()
+    wire.target.kernel = kernel
+    wire.stop()
+    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    write_breakpoint(wire, owner, kernel.code + 0x100)
+    again = Wire(wire.target)
+    again.session.thaw(wire.freeze(), again.now)
+    assert again.run(5.0, lambda: again.session.state is KdState.RUNNING)
+    assert kernel.breakpoints == {}

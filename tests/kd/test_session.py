@@ -6,8 +6,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from lab.errors import GuestLostError, UsageError
+from lab.errors import GuestLostError, InfrastructureError, UsageError
 from lab.kd import requests
+from lab.kd.debug_io import PrintString
 from lab.kd.events import (
     BugcheckEvent,
     FileRequestEvent,
@@ -19,15 +20,18 @@ from lab.kd.events import (
     RawEvent,
     ResyncEvent,
     StopEvent,
+    TraceEvent,
+    describe,
 )
 from lab.kd.kd_state import KdState
 from lab.kd.link import LinkState
-from lab.kd.manipulate import Manipulate
+from lab.kd.manipulate import Api, Manipulate
 from lab.kd.packets import INITIAL_ID, SYNC_BIT, DataPacket, PacketType, Parser, encode_control, encode_data
 from lab.kd.policy import Policy, Reaction
 from lab.kd.session import Session
 from lab.kd.version import decode_version
 
+from .kernel import Kernel
 from .target import (
     BREAK_IN_ADDRESS,
     KERNEL_BASE,
@@ -340,3 +344,102 @@ def test_a_held_stop_is_still_held_after_a_restore() -> None:
     assert fresh.session.run.event.program_counter == BREAK_IN_ADDRESS
     fresh.resume()
     finish(fresh)
+
+
+def test_a_reply_that_comes_late_is_not_taken_for_the_next() -> None:
+    kernel = Kernel()
+    kernel.map(kernel.data, b"new!")
+    wire = Wire(Target([]))
+    wire.target.kernel = kernel
+    stop = wire.stop()
+    assert wire.run(5.0, stop.done)
+    kernel.silent = {Api.READ_VIRTUAL}
+    late: Future[Manipulate] = Future()
+    wire.session.run.request(requests.read_virtual(kernel.code, 4), late)
+    wire.run(1.0)
+    wire.session.run.forget(late, wire.now)
+    kernel.silent = set()
+    reply: Future[Manipulate] = Future()
+    wire.session.run.request(requests.read_virtual(kernel.data, 4), reply)
+    wire.target._replies.append(kernel.reply(kernel.asked[-1]).encode())  # type: ignore[union-attr]
+    assert wire.run(5.0, reply.done)
+    assert reply.result(0).data == b"new!"
+    assert not late.done()
+
+
+def test_requests_of_several_take_turns() -> None:
+    wire = Wire(Target([]))
+    wire.target.kernel = Kernel()
+    stop = wire.stop()
+    assert wire.run(5.0, stop.done)
+    futures: list[Future[Manipulate]] = [Future() for _ in range(5)]
+    for number, future in enumerate(futures):
+        wire.session.run.request(requests.read_virtual(0xFFFFF80000020000 + number, 1), future)
+    assert wire.run(5.0, futures[-1].done)
+    assert [future.result(0).union[0] for future in futures] == [0, 1, 2, 3, 4]
+
+
+def test_a_restart_fails_the_request_that_waits() -> None:
+    wire = Wire(Target([]))
+    wire.target.kernel = Kernel()
+    wire.target.kernel.silent = {Api.GET_VERSION}
+    stop = wire.stop()
+    assert wire.run(5.0, stop.done)
+    reply: Future[Manipulate] = Future()
+    wire.session.run.request(requests.get_version(), reply)
+    wire.run(0.5)
+    wire.target = Target([print_message(b"new boot\n")])
+    assert wire.run(5.0, reply.done)
+    with pytest.raises(InfrastructureError, match="before it answered"):
+        reply.result(0)
+
+
+def test_the_end_of_a_session_is_no_module() -> None:
+    wire = Wire(Target([load_message(b"", base=2**64 - 1, unload=True), print_message(b"on\n")]))
+    finish(wire)
+    assert of(wire, ModuleEvent) == []
+    assert any(
+        "ends the debugger session" in event.text for event in of(wire, NoteEvent) if isinstance(event, NoteEvent)
+    )
+
+
+def test_trace_packets_are_kept() -> None:
+    payload = struct.pack("<IHHI", 0x3330, 6, 0, 4).ljust(64, b"\0") + b"data"
+    wire = Wire(Target([(PacketType.TRACE_IO, payload), print_message(b"on\n")]))
+    finish(wire)
+    (event,) = of(wire, TraceEvent)
+    assert describe(event) == ("note", None, "trace packet of 68 bytes", {"trace": payload.hex()})
+
+
+def test_a_prompt_that_was_not_foreseen_is_marked_and_answered() -> None:
+    wire = Wire(Target([prompt_message(b"(boipt)? ")]), policy=Policy(fail_on_prompt=True))
+    finish(wire)
+    assert [answer[16:] for answer in wire.target.answers] == [b"i"]
+    (event,) = of(wire, PromptEvent)
+    assert describe(event)[3] == {"answer": "i", "failed": True}
+
+
+def test_a_print_that_says_where_it_comes_from() -> None:
+    carrying = PrintString(0x4C4B, 1, b"x\n", 77 | 3 << 8 | 11 << 16).encode()
+    nobodys = PrintString(0x4C4B, 0, b"y\n", 101).encode()
+    usual = PrintString(6, 0, b"z\n", 77 | 3 << 8 | 11 << 16).encode()
+    wire = Wire(Target([(PacketType.DEBUG_IO, each) for each in (carrying, nobodys, usual)]))
+    finish(wire)
+    assert of(wire, PrintEvent) == [
+        PrintEvent(processor=1, text="x\n", component=77, level=3, process=44),
+        PrintEvent(processor=0, text="y\n", component=101, level=0),
+        PrintEvent(processor=0, text="z\n"),
+    ]
+    assert [describe(event)[3] for event in of(wire, PrintEvent)] == [
+        {"component": 77, "level": 3, "process": 44},
+        {"component": 101, "level": 0},
+        {},
+    ]
+
+
+def test_a_policy_holds_from_its_setting_on() -> None:
+    wire = Wire(Target([exception_message(0xC0000005, CODE)]), policy=Policy(collect=False))
+    finish(wire)
+    wire.session.run.answering.policy = Policy(exception=Reaction.HOLD)
+    wire.target.script.append(exception_message(0xC0000005, CODE + 1))
+    assert wire.run(5.0, lambda: wire.session.run.held)
