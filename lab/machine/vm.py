@@ -72,6 +72,8 @@ class VirtualMachine:
 
     async def cont(self) -> None:
         await self._monitor.execute("cont")
+        if self._kd:
+            self._kd.unfreeze()
 
     async def wait(self) -> None:
         """Return when QEMU has ended."""
