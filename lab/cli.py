@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lab.cli_shell import add_shell
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 from lab.kd import follow, show
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = kd_commands.add_parser("show", help="print a kd log, of the VM or of results")
     show.add_arguments(shown)
     shown.set_defaults(run=_kd_show)
+    add_shell(kd_commands)
     return parser
 
 

@@ -14,6 +14,7 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
+from lab.debugger_fixtures import LABS, bring_up, kd, lab, pytest_runtest_makereport, target, traffic
 from lab.errors import Cause, LabError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ _CAUSE = "lab_cause"
 _LETTERS = {Cause.CRASHED: "C", Cause.HUNG: "H", Cause.GUEST_LOST: "G", Cause.INFRASTRUCTURE: "I", Cause.USAGE: "U"}
 
 
+__all__ = ["kd", "lab", "pytest_runtest_makereport", "target", "traffic"]
+
+
 class Hooks:
     """What a conftest.py may replace."""
 
@@ -47,6 +51,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "vm: needs a running guest")
     config.stash[_SESSIONS] = {}
+    config.stash[LABS] = {}
 
 
 _SESSIONS = pytest.StashKey[dict[Path, "ScenarioSession"]]()
@@ -144,7 +149,7 @@ class ScenarioItem(pytest.Item):
         return sessions[key]
 
     def _bring_up(self) -> RunningLab:
-        lab: RunningLab = self.config.hook.pytest_lab_bring_up(config=self.config, lab_config=self.lab_config)
+        lab: RunningLab = bring_up(self.config, self.lab_config)
         return lab
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import Config
-from lab.errors import GuestLostError, UsageError
+from lab.errors import GuestLostError, InfrastructureError, UsageError
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
 from lab.guest.remote import Remote
@@ -53,7 +53,8 @@ class RunningLab:
     def _attach(self, status: dict[str, Any]) -> None:
         self.status = status
         ports = status["ports"]
-        self.guest = Guest(Remote(ports["ssh"], ports["winrm"], self.image.credentials()))
+        self._remote = Remote(ports["ssh"], ports["winrm"], self.image.credentials())
+        self.guest = Guest(self._remote)
         self.logs = Path(status["logs"])
 
     def claim(self) -> None:
@@ -65,6 +66,22 @@ class RunningLab:
         cut_off = call(self.instance, "status")["scenario"]
         if cut_off:
             self.recover(f"{cut_off} was cut off")
+
+    def another_guest(self) -> Guest:
+        """The guest by connections of its own, for another thread."""
+        return Guest(self._remote)
+
+    def load_driver(self, name: str | None = None) -> None:
+        """Load a driver of lab.yaml anew (the default one if not said). Raises UsageError, InfrastructureError."""
+        driver = self.config.drivers.get(name or self.config.default_driver)
+        remote = self.ensure_driver(name or self.config.default_driver)
+        assert driver  # noqa: S101
+        result = self.guest.services.reload(driver.service, remote)
+        if not result.ok:
+            raise InfrastructureError(
+                f"the guest did not load {driver.file.name}: Win32 error {result.error}",
+                f"see what the driver printed: {self.logs / 'kd.log'}",
+            )
 
     @property
     def kd_log(self) -> Path:

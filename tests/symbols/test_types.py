@@ -17,45 +17,13 @@ from lab.symbols.types import Array, Pointer, Structure
 from lab.symbols.value import Value
 
 from .memory import Memory
-
-RESOURCE = 0xFFFFAA0000200000
-TEXT = 0xFFFFAA0000300000
-DATA = 0xFFFFAA0000310000
-FILE = 0xFFFFAA0000400000
-STACK_LOCATION = 0xFFFFAA0000500000
-IRP = 0xFFFFAA0000600000
+from .request import FILE, IRP, RESOURCE, request_to_write
 
 
 @pytest.fixture
 def world(memory: Memory) -> Memory:
     """A request to write to a name `\\HELLO` whose buffer holds "hello": what a dispatch routine sees."""
-    name = "\\HELLO".encode("utf-16-le")
-    memory.pieces[TEXT] = name + bytes(50)
-    memory.pieces[DATA] = b"hello" + b"\xee" * 4091
-    string = struct.pack("<HHIQ", len(name), len(name) + 2, 0, TEXT)
-    ring = struct.pack("<QIIIIQ", DATA, 4096, 0, 5, 0, 3)
-    memory.pieces[RESOURCE] = (
-        struct.pack("<QQI4x", RESOURCE, RESOURCE, 2)
-        + string
-        + b"\\HELLO".ljust(72, b"\0")
-        + bytes(56)
-        + ring
-        + bytes(8)
-    )
-    file = bytearray(216)
-    struct.pack_into("<hh", file, 0, 5, 216)
-    struct.pack_into("<Q", file, 0x18, RESOURCE)
-    file[0x58:0x68] = string
-    memory.pieces[FILE] = bytes(file)
-    location = bytearray(72)
-    location[0] = 4
-    struct.pack_into("<I", location, 8, 6)
-    struct.pack_into("<Q", location, 0x30, FILE)
-    memory.pieces[STACK_LOCATION] = bytes(location)
-    irp = bytearray(208)
-    struct.pack_into("<hH", irp, 0, 6, 208)
-    struct.pack_into("<Q", irp, 0xB8, STACK_LOCATION)
-    memory.pieces[IRP] = bytes(irp)
+    memory.pieces |= request_to_write()
     return memory
 
 
