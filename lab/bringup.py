@@ -22,7 +22,7 @@ from lab.machine.launch import Lease, start_supervisor, stop_supervisor
 from lab.machine.overlay import create_overlay, overlay_is_sound, require_space
 from lab.machine.qemu import CONSOLE_LOG, OVERLAY, PORT_REFUSED, VmSpec, find_qemu, free_ports
 from lab.progress import Progress, Silent
-from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of
+from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of, set_debugger
 from vm_images.wine import ensure_image
 
 PORT_ATTEMPTS = 3
@@ -103,6 +103,7 @@ class _Start:
         inspect_driver(self.config.driver.file)
         if not TRAFFIC_PROGRAM.is_file():
             raise InfrastructureError(f"{TRAFFIC_PROGRAM} does not exist", "build it: make driver")
+        self.config.debugger.files()
         for name, file in self.config.programs.items():
             if not file.is_file():
                 raise InfrastructureError(f"program {name}: {file} does not exist", "build it: make driver")
@@ -147,6 +148,7 @@ class _Start:
     def _start_vm(self, spec: VmSpec, lease: Lease, tag: str | None) -> None:
         with self.progress.phase("QEMU started, debugger attached"):
             self._start_supervisor(spec, lease)
+            set_debugger(self.instance, self.config.debugger)
         if tag:
             with self.progress.phase(f"snapshot {tag!r} loaded"):
                 call(self.instance, "load", timeout=SNAPSHOT_DEADLINE, tag=tag)
@@ -221,6 +223,7 @@ class _Start:
         """The ready snapshot also holds the pushed files and the loaded driver."""
         files = [TRAFFIC_PROGRAM, *self.config.programs.values()]
         files += [each.file for each in self.config.drivers.values()]
+        files += self.config.debugger.serve.values()
         digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in files if each.is_file()]
         parts = [spec.machine_key(), self.config.default_driver, self.config.driver.service, *digests]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

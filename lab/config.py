@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.debugger import Debugger, read_debugger
 from lab.document import Document, FileError, Problem, read_document, shown, suggestion
 from lab.errors import UsageError
 from lab.structure import check_structure
@@ -93,6 +94,8 @@ class Config:
     programs: Mapping[str, Path] = field(default_factory=dict)
     """By file name, as scenarios call them."""
     ioctls: Mapping[str, IoctlSpec] = field(default_factory=dict)
+    debugger: Debugger = field(default_factory=Debugger)
+    """What the kernel debugger does by itself where a scenario does not say otherwise."""
 
     @property
     def driver(self) -> DriverSpec:
@@ -117,11 +120,13 @@ def load_config(path: Path) -> Config:
     path = path.resolve()
     document = read_document(path)
     problems = check_structure(document, "lab", "lab.schema.json")
+    debugger = Debugger()
     if not problems:
         problems = _check_meaning(document)
+        debugger = read_debugger(document, path.parent, problems)
     if problems:
         raise FileError(problems)
-    return _config(path, document.data)
+    return _config(path, document.data, debugger)
 
 
 def _check_meaning(document: Document) -> list[Problem]:
@@ -166,7 +171,7 @@ def _check_fields(document: Document, ioctl: str, side: str, fields: list[str]) 
     return problems
 
 
-def _config(path: Path, data: dict[str, Any]) -> Config:
+def _config(path: Path, data: dict[str, Any], debugger: Debugger) -> Config:
     root = path.parent
     drivers = {
         name: DriverSpec(name, (root / spec["file"]).resolve(), spec["service"])
@@ -186,6 +191,7 @@ def _config(path: Path, data: dict[str, Any]) -> Config:
         default_driver=data.get("default_driver", next(iter(drivers))),
         programs={program.name: program for program in programs},
         ioctls=ioctls,
+        debugger=debugger,
     )
 
 

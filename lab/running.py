@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import Config
+from lab.debugger import Debugger
 from lab.errors import GuestLostError, InfrastructureError, UsageError
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
@@ -34,6 +35,18 @@ def instance_of(config: Config) -> Instance:
     return Instance(config.root / ".lab" / "vm")
 
 
+def set_debugger(instance: Instance, settings: Debugger) -> dict[str, str]:
+    """Make the kernel debugger of this VM treat the guest so. Returns what is served, as digests by guest path."""
+    files = settings.files()
+    call(instance, "kd-serve", files=files)
+    call(instance, "kd-policy", policy=settings.policy())
+    return {guest: _digest(Path(file)) for guest, file in files.items()}
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 class RunningLab:
     """Handle on a running lab; made by `lab.bringup`."""
 
@@ -48,6 +61,7 @@ class RunningLab:
         self._restart = restart
         self._claim = ExitStack()
         self._marked = 0
+        self._served: dict[str, str] = {}
         self._attach(status)
 
     def _attach(self, status: dict[str, Any]) -> None:
@@ -63,6 +77,10 @@ class RunningLab:
         Raises InfrastructureError that names the process when another one runs scenarios.
         """
         self._claim.enter_context(self.instance.lock("scenarios", "another run of scenarios uses this lab"))
+        if self.held_stop() is not None:
+            what = "the guest is held at a stop in the kernel debugger"
+            raise InfrastructureError(what, "let it go on: lab kd shell; or start anew: lab down; lab up")
+        self.debugger(None)
         cut_off = call(self.instance, "status")["scenario"]
         if cut_off:
             self.recover(f"{cut_off} was cut off")
@@ -101,6 +119,18 @@ class RunningLab:
     def sync(self, timeout: float) -> None:
         """Return when everything that the guest has printed is in the kd log. Raises HungError, GuestLostError."""
         call(self.instance, "sync", timeout=timeout + 5, within=timeout)
+
+    def debugger(self, settings: Debugger | None) -> None:
+        """Make the kernel debugger treat the guest so from now on; None: as lab.yaml says.
+
+        Raises UsageError for a file to be served that is not there.
+        """
+        self._served = set_debugger(self.instance, settings or self.config.debugger)
+
+    def held_stop(self) -> str | None:
+        """The stop in the kernel debugger on which the guest is held now, in words; None while it runs."""
+        held: str | None = call(self.instance, "status")["held"]
+        return held
 
     def ensure_driver(self, name: str) -> str:
         """Push the driver image `name` of lab.yaml if it changed; return its path in the guest.
@@ -149,14 +179,11 @@ class RunningLab:
 
     def attestation(self) -> dict[str, Any]:
         """Where a result comes from: driver, image, accelerator, debugger state, versions."""
-        drivers = {
-            name: hashlib.sha256(each.file.read_bytes()).hexdigest()
-            for name, each in self.config.drivers.items()
-            if each.file.is_file()
-        }
+        drivers = {name: _digest(each.file) for name, each in self.config.drivers.items() if each.file.is_file()}
         now = call(self.instance, "status")
         return {
             "drivers": drivers,
+            "served": self._served,
             "guest": self.image.guest,
             "image": self.image.digest,
             "image_built": self.image.built_at,

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import GuestLostError, InfrastructureError, LabError, UsageError
+from lab.kd.policy import Policy
 from lab.machine.control import MAX_LINE, encode_error
 from lab.machine.instance import CONTROL_SOCKET, SNAPSHOTS, SPEC, STATE, Instance
 from lab.machine.qemu import load_spec
@@ -49,6 +50,8 @@ class Supervisor:
             "ready": self._ready,
             "mark": self._mark,
             "sync": self._sync,
+            "kd-policy": self._kd_policy,
+            "kd-serve": self._kd_serve,
             "save": self._save,
             "load": self._load,
             "stop": self._ask_stop,
@@ -121,7 +124,12 @@ class Supervisor:
             return {"error": encode_error(InfrastructureError(what, "see supervisor.log"))}
 
     async def _status(self, _request: dict[str, Any]) -> dict[str, Any]:
-        return {**self._state(), "kd": self._vm.kd_state(), "snapshots": self._snapshots()}
+        return {
+            **self._state(),
+            "kd": self._vm.kd_state(),
+            "held": self._vm.held_stop(),
+            "snapshots": self._snapshots(),
+        }
 
     async def _cont(self, _request: dict[str, Any]) -> dict[str, Any]:
         await self._vm.cont()
@@ -139,6 +147,15 @@ class Supervisor:
     async def _sync(self, request: dict[str, Any]) -> dict[str, Any]:
         async with self._one_at_a_time:
             await asyncio.to_thread(self._vm.sync, float(request["within"]))
+        return {}
+
+    async def _kd_policy(self, request: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.to_thread(self._vm.set_policy, Policy.from_json(request["policy"]))
+        return {}
+
+    async def _kd_serve(self, request: dict[str, Any]) -> dict[str, Any]:
+        files = {str(guest): Path(file) for guest, file in request["files"].items()}
+        await asyncio.to_thread(self._vm.serve, files)
         return {}
 
     async def _save(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import Any
 
 from lab.errors import InfrastructureError, LabError
 from lab.kd.client import KdClient
+from lab.kd.events import STATUS_NAMES
 from lab.kd.link import LinkState
 from lab.kd.log import KdLog
+from lab.kd.policy import Policy
 from lab.kd.transport import UnixTransport
 from lab.machine.console import console_last_words
 from lab.machine.instance import QEMU_LOG
@@ -108,6 +110,24 @@ class VirtualMachine:
         """Return when everything that the guest printed before is in the kd log."""
         assert self._kd  # noqa: S101
         self._kd.sync(timeout)
+
+    def set_policy(self, policy: Policy) -> None:
+        """How the kernel debugger reacts to stops and prompts from now on."""
+        assert self._kd  # noqa: S101
+        self._kd.set_policy(policy)
+
+    def serve(self, files: dict[str, Path]) -> None:
+        """Files of the host that the guest gets from now on in place of its own, by guest path."""
+        assert self._kd  # noqa: S101
+        self._kd.serve(files)
+
+    def held_stop(self) -> str | None:
+        """Where and why the guest is held in the kernel debugger; None when it is not."""
+        stop = self._kd.stop_event if self._kd and self._kd.held else None
+        if stop is None:
+            return None
+        what = stop.reason if stop.reason != "exception" else STATUS_NAMES.get(stop.code, stop.reason)
+        return f"{stop.program_counter:#x}: {what} ({stop.code:#010x})"
 
     def kd_state(self) -> str:
         return self._kd.state if self._kd else "not attached"

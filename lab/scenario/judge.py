@@ -144,6 +144,21 @@ def _judge_actors(scenario: Scenario, observed: Observed) -> Iterator[Failure]:
         yield Failure(printable(fault.id), 1, "the traffic program", "performs every step", printable(fault.what, 300))
 
 
+def judge_prompts(scenario: Scenario, kd: KdSlice) -> Iterator[Failure]:
+    """What the target asked by the debugger and must not."""
+    for entry in kd.entries:
+        if entry["kind"] != "prompt":
+            continue
+        text = str(entry["text"])
+        rule = scenario.debugger.forbidden(text)
+        if rule is not None or entry.get("failed") is True:
+            step = str(entry.get("step", ""))
+            expected = f"never asks {rule.match!r}" if rule else "never asks"
+            yield Failure(
+                printable(step), 1, "the kernel debugger's prompt", expected, repr(printable(text.strip(), 300))
+            )
+
+
 def _judge_log(wanted: LogExpectation, text: str) -> Iterator[tuple[str, str]]:
     """What was expected, what there is instead."""
     for pattern in wanted.contains:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import Config, DriverSpec
+from lab.debugger import read_debugger
 from lab.document import Document, FileError, Location, Problem, parse_document, read_document, shown, suggestion
 from lab.guest.capabilities import CAPABILITIES
 from lab.scenario.cast import Cast, misspelt_step
@@ -129,6 +130,7 @@ def _scenario(
         plan=plan,
         log=log,
         conserved=_conserved(wanted, config, plan, report),
+        debugger=read_debugger(document, config.root, problems).over(config.debugger),
     )
     problems.extend(report.problems)
     return scenario

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from lab.config import DriverSpec, IoctlSpec
+from lab.debugger import Debugger
 from lab.traffic.data import Data
 
 
@@ -186,6 +187,8 @@ class Scenario:
     log: tuple[LogExpectation, ...]
     conserved: tuple[str, ...]
     """Device paths whose bytes all have to be accounted for."""
+    debugger: Debugger = field(default_factory=Debugger)
+    """What the kernel debugger does by itself meanwhile."""
 
     @property
     def id(self) -> str:

@@ -13,14 +13,14 @@ from lab import __name__ as package
 from lab.document import printable
 from lab.errors import Cause, HungError, LabError
 from lab.scenario.artifacts import ArtifactDirectory
-from lab.scenario.judge import judge
+from lab.scenario.judge import judge, judge_prompts
 from lab.scenario.kd_slice import KdSlice, log_end, read_slice
 from lab.scenario.log_expectations import ATTRIBUTION
 from lab.scenario.model import Isolation, Scenario
 from lab.scenario.observed import Recorder
 from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningLab
-from lab.scenario.verdict import Verdict
+from lab.scenario.verdict import Failure, Verdict
 
 RESULT_VERSION = 1
 TRAFFIC = r"C:\lab\bin\traffic.exe"
@@ -72,6 +72,10 @@ class _Run:
         try:
             return self._perform()
         except LabError as error:
+            with suppress(LabError):
+                held = self._lab.held_stop()
+                if held is not None:
+                    return self._held(held, [str(error)])
             return self._ended(error.cause, str(error), [error.advice] if error.advice else [])
         except Exception as error:  # A mistake of the lab's own must not look like one of the driver's.
             self._artifacts.write("traceback.txt", traceback.format_exc())
@@ -80,6 +84,11 @@ class _Run:
 
     def _ended(self, cause: Cause, reason: str, details: list[str]) -> Verdict:
         return Verdict(self._scenario, cause, printable(reason.replace("\n", "; "), 500), details=details)
+
+    def _held(self, stop: str, details: list[str]) -> Verdict:
+        verdict = self._ended(Cause.HUNG, f"stopped at {stop}; attach: lab kd shell", details)
+        verdict.held = True
+        return verdict
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -98,11 +107,13 @@ class _Run:
         finally:
             with suppress(LabError):
                 self._lab.mark(None, f"end {self._scenario.id}")
+                self._lab.debugger(None)
             self._kd = read_slice(self._lab.kd_log, start)
 
     def _prepare(self) -> None:
         if self._scenario.isolation is Isolation.SNAPSHOT:
             self._lab.restore()
+        self._lab.debugger(self._scenario.debugger)
         ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}
         script = render(self._scenario, paths, markers=ATTRIBUTION in self._lab.capabilities)
@@ -138,8 +149,16 @@ class _Run:
     def _decide(self, recorder: Recorder, code: int, hung: HungError | None) -> Verdict:
         seen = recorder.observed
         crash = self._lab.crash_seen()
+        held = self._lab.held_stop()
         if crash is not None:
-            return self._ended(Cause.CRASHED, crash, self._pending(recorder))
+            verdict = self._ended(Cause.CRASHED, crash, self._pending(recorder))
+            verdict.held = held is not None
+            return verdict
+        if held is not None:
+            return self._held(held, self._pending(recorder))
+        forbidden = list(judge_prompts(self._scenario, self._kd))
+        if forbidden and (hung or seen.timeout):
+            return self._failed(forbidden)
         if seen.timeout is not None or hung is not None:
             return self._hung(recorder, hung)
         refused = [fault for fault in seen.faults if not fault.id]
@@ -173,9 +192,10 @@ class _Run:
         return self._kd.since_load(self._scenario.driver.file.name)
 
     def _compare(self, recorder: Recorder) -> Verdict:
-        failures = judge(self._scenario, recorder.observed, self._own_kd)
-        if not failures:
-            return Verdict(self._scenario, Cause.PASSED)
+        failures = [*judge_prompts(self._scenario, self._kd), *judge(self._scenario, recorder.observed, self._own_kd)]
+        return self._failed(failures) if failures else Verdict(self._scenario, Cause.PASSED)
+
+    def _failed(self, failures: list[Failure]) -> Verdict:
         first = failures[0]
         step = f"step {first.step}, " if first.step else ""
         reason = f"{step}{first.what}: expected {first.expected}, got {first.got}"

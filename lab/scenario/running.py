@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from lab.debugger import Debugger
+
 
 class RunningGuest(Protocol):
     """Commands and files of the guest."""
@@ -39,6 +41,14 @@ class RunningLab(Protocol):
 
     def sync(self, timeout: float) -> None:
         """Return when all that the guest has printed is in the kd log. Raises HungError, GuestLostError."""
+        ...
+
+    def debugger(self, settings: Debugger | None) -> None:
+        """Make the kernel debugger treat the guest so from now on; None: as lab.yaml says. Raises UsageError."""
+        ...
+
+    def held_stop(self) -> str | None:
+        """The stop in the kernel debugger on which the guest is held for a human now."""
         ...
 
     def ensure_driver(self, name: str) -> str:

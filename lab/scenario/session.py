@@ -17,6 +17,9 @@ from lab.scenario.verdict import Verdict
 _NEEDS_RECOVERY = frozenset({Cause.CRASHED, Cause.HUNG, Cause.GUEST_LOST, Cause.INFRASTRUCTURE})
 
 
+HELD_ADVICE = "look at it and let it go on: lab kd shell; or start anew: lab down; lab up"
+
+
 class ScenarioSession:
     """Runs scenarios one after the other. After a guest that cannot be put right, the rest ends at once."""
 
@@ -46,7 +49,10 @@ class ScenarioSession:
             with suppress(LabError):
                 lab.recover(f"interrupted in {scenario.id}")
             raise
-        if verdict.cause in _NEEDS_RECOVERY:
+        if verdict.held:
+            reason = f"the guest is held in the kernel debugger since {scenario.id}, as `stops: hold` wants it"
+            self._lost = (Cause.GUEST_LOST, reason, [f"what to do: {HELD_ADVICE}"])
+        elif verdict.cause in _NEEDS_RECOVERY:
             self._recover(lab, verdict)
         return verdict
 

@@ -53,6 +53,8 @@ class Verdict:
     kd_lines: list[str] = field(default_factory=list)
     """The scenario's part of the kd log."""
     artifacts: Path | None = None
+    held: bool = False
+    """The guest is stopped in the kernel debugger and stays so, for a human to look."""
 
     @property
     def is_good(self) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.debugger import Debugger
+
 RECORDINGS = Path(__file__).parent / "recordings"
 
 
@@ -26,6 +28,7 @@ class Playback:
     error: BaseException | None = None
     """Raised after the events."""
     crash: str | None = None
+    held: str | None = None
     sync_error: BaseException | None = None
 
 
@@ -62,6 +65,7 @@ class RecordedLab:
         self.guest = RecordedGuest(self._play)
         self.marks: list[tuple[str | None, str]] = []
         self.recoveries: list[str] = []
+        self.debuggers: list[Debugger | None] = []
         self.restores = 0
         self.recover_error: BaseException | None = None
         self.attestation_error: BaseException | None = None
@@ -97,6 +101,12 @@ class RecordedLab:
         assert timeout > 0
         if self._now.sync_error:
             raise self._now.sync_error
+
+    def debugger(self, settings: Debugger | None) -> None:
+        self.debuggers.append(settings)
+
+    def held_stop(self) -> str | None:
+        return self._now.held
 
     def ensure_driver(self, name: str) -> str:
         return rf"C:\lab\drivers\{name}.sys"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab.debugger import Debugger, Prompt
 from lab.errors import Cause, GuestLostError, HungError, InfrastructureError
 from lab.scenario.model import Scenario
 from lab.scenario.run import run_scenario
@@ -206,6 +207,43 @@ def test_a_dead_driver_host_is_crashed_whatever_else_went_wrong(run: Run) -> Non
     assert verdict.reason == "exception 0xc0000005 in example-fault.sys"
     hung = replace(playback, events=playback.events[:3], error=HungError("did not end"))
     assert run("null-write", hung).cause is Cause.CRASHED
+
+
+HELD = "0xfffff80000001234: access violation (0xc0000005)"
+
+
+def test_a_stop_that_is_held_for_a_human_is_hung_and_says_where(run: Run) -> None:
+    for playback in (own("shared"), replace(own("shared"), error=GuestLostError("WinRM does not answer"))):
+        verdict = run(playback=replace(playback, held=HELD))
+        assert (verdict.cause, verdict.reason) == (Cause.HUNG, f"stopped at {HELD}; attach: lab kd shell")
+        assert verdict.held
+
+
+def test_a_bugcheck_that_is_held_is_crashed_all_the_same(run: Run) -> None:
+    verdict = run(playback=replace(own("shared"), crash="bugcheck 0xd1", held=HELD))
+    assert verdict.cause is Cause.CRASHED
+    assert verdict.held
+
+
+@pytest.mark.parametrize("hung", [None, HungError("did not end")])
+def test_a_prompt_that_must_not_be_fails_the_scenario_by_name(run: Run, hung: HungError | None) -> None:
+    assertion = {"kind": "prompt", "text": "Assertion failed: x > 0\nBreak, Ignore (bi)? ", "answer": "i", "step": "3"}
+    playback = own("shared")
+    asked = replace(playback, kd=[*playback.kd, assertion], error=hung)
+    rules = Debugger((Prompt("something else", "fail"), Prompt("Break, Ignore", "fail")))
+    verdict = run(playback=asked, debugger=rules)
+    assert verdict.cause is Cause.FAILED
+    assert "step 3, the kernel debugger's prompt: expected never asks 'Break, Ignore'" in verdict.reason
+    assert "Assertion failed: x > 0" in verdict.reason
+    allowed = run(playback=replace(asked, error=None), debugger=Debugger((Prompt("Assertion", "i"), *rules.prompts)))
+    assert allowed.cause is Cause.PASSED
+
+
+def test_the_debugger_does_as_the_scenario_says_until_its_end(tmp_path: Path, recorded: Recorded) -> None:
+    settings = Debugger(stops={"exception": "hold"})
+    lab = RecordedLab(tmp_path, own("shared"))
+    run_scenario(lab, replace(recorded("shared"), debugger=settings), tmp_path / "run")
+    assert lab.debuggers == [settings, None]
 
 
 def test_a_lost_guest(run: Run) -> None:

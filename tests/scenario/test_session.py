@@ -89,6 +89,18 @@ def test_a_guest_that_cannot_be_put_right_ends_the_rest_at_once(tmp_path: Path, 
     assert len(lab.guest.commands) == 1
 
 
+def test_a_guest_that_is_held_for_a_human_is_left_alone_and_the_rest_ends(tmp_path: Path, recorded: Recorded) -> None:
+    lab = RecordedLab(tmp_path, replace(recording("shared.example-direct"), held="0x1234: breakpoint (0x80000003)"))
+    session = ScenarioSession(lambda: lab, tmp_path / "artifacts")
+    assert session.run(recorded("shared")).cause is Cause.HUNG
+    rest = session.run(recorded("killed"))
+    assert rest.cause is Cause.GUEST_LOST
+    assert rest.reason.startswith("the guest is held in the kernel debugger since shared")
+    assert rest.details == ["what to do: look at it and let it go on: lab kd shell; or start anew: lab down; lab up"]
+    assert lab.recoveries == []
+    assert len(lab.guest.commands) == 1
+
+
 def test_an_interrupt_puts_the_guest_back_before_it_goes_on(tmp_path: Path, recorded: Recorded) -> None:
     lab = RecordedLab(tmp_path, replace(recording("killed"), error=KeyboardInterrupt()))
     session = ScenarioSession(lambda: lab, tmp_path / "artifacts")
