@@ -26,15 +26,17 @@ These fields stand in the entries of a target's doing where they are known, and 
 | `actor`     | string  | the scenario's actor that caused it                                                |
 | `marker`    | object  | the print is an announcement by the traffic program, its fields are in lab/kd/attribution.py |
 
-Fields of single kinds (numbers are integers):
+Fields of single kinds (numbers are integers, also addresses; `bytes` of memory are hexadecimal text):
 
 - `prompt`: `answer`; `failed` (true: the policy calls this prompt a failure)
 - `module`: `name`, `base`, `size`, `checksum`, `unload`
 - `stop`: `code`, `address`, `pc`, `first_chance`, `reason` (`break-in`, `breakpoint`, `exception` or `bugcheck`),
-  `answered` (`continue` or `hold`); of a stop that nobody asked for, what was collected then, such as `registers`
-  (by name), `stack` and `memory`
-- `bugcheck`: `code`, `parameters` (four), `driver` (null when not named)
-- `note`: `lost` (true: the link is gone), `file` (name of a file that the target asked for)
+  `answered` (`continue` or `hold`)
+- `bugcheck`: `code`, `parameters` (four), `driver` (null when not named), `source` (`text` that the target printed, or
+  its `memory`: one bugcheck may be told by both)
+- `note`: `lost` (true: the link is gone); of a file that the target asked for: `file` (its name), `served` and `bytes`
+  (file of the host that it got, and its size); of what was collected at the unexpected stop before: `pc`,
+  `registers` (by name), `stack` and `code` (`address` and `bytes` of each)
 
 Compatibility: fields and kinds may be added within a version; what is there keeps its name, type and meaning, or `v`
 rises. So a reader ignores fields and kinds that it does not know, lines whose `v` it does not know, and a last line

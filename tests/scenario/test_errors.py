@@ -338,6 +338,16 @@ FILES = {
         "case.yaml:2: requires[1]: 'name-below-device' is no capability that any guest has: "
         "did you mean 'names-below-device'?",
     ),
+    "debugger that stays": (
+        "lab: 1\ndebugger: {stops: stay}" + GOOD,
+        "case.yaml:2: debugger.stops: 'stay' is malformed: continue or hold, or one of these by kind of stop, "
+        "as in {exception: hold}",
+    ),
+    "prompt that is no expression": (
+        "lab: 1\ndebugger:\n  prompts:\n    - {match: '(', answer: i}" + GOOD,
+        "case.yaml:4: debugger.prompts[1].match: is no regular expression: missing ), unterminated subpattern at "
+        "position 0: put a backslash before each special character",
+    ),
     "unknown program": (
         "lab: 1\nactors: {p: {program: usedriver3.exe}}\nsteps: [{p: {await: x}}]",
         "case.yaml:2: actors.p.program: 'usedriver3.exe' is not among the programs of lab.yaml: "
