@@ -129,7 +129,7 @@ class RunningLab:
 
     def held_stop(self) -> str | None:
         """The stop in the kernel debugger on which the guest is held now, in words; None while it runs."""
-        held: str | None = call(self.instance, "status")["held"]
+        held: str | None = call(self.instance, "status").get("held")
         return held
 
     def ensure_driver(self, name: str) -> str:
