@@ -15,6 +15,7 @@ CAPABILITIES = {
     "kd-modules": "loads and unloads reach the debugger",
     "kd-print": "DbgPrint reaches the debugger",
     "names-below-device": r"names below a device (\\.\Device\NAME) can be opened",
+    "print-process": "each print says which user process it was made for",
     "sftp": "files can be copied over SSH",
     "user-buffers": "with neither buffered nor direct I/O the driver sees the caller's own pointers",
     "winrm": "commands run over WinRM",

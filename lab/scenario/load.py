@@ -11,7 +11,7 @@ from lab.debugger import read_debugger
 from lab.document import Document, FileError, Location, Problem, parse_document, read_document, shown, suggestion
 from lab.guest.capabilities import CAPABILITIES
 from lab.scenario.cast import Cast, misspelt_step
-from lab.scenario.log_expectations import ATTRIBUTION, log_expectations
+from lab.scenario.log_expectations import implied_capabilities, log_expectations
 from lab.scenario.matrix import Point, at_point, matrix_points
 from lab.scenario.model import Block, Isolation, Scenario, Step, flat
 from lab.scenario.plan import Planner
@@ -116,14 +116,13 @@ def _scenario(
     plan = Planner(config, driver, cast, report, timeout_ms).plan(data["steps"], isolation)
     wanted = data.get("expect", {})
     log = log_expectations(wanted.get("log"), ("expect", "log"), report, cast, plan)
-    implied = {ATTRIBUTION} if any(each.is_of_part for each in log) else set()
     scenario = Scenario(
         path=path,
         name=path.stem,
         point=point,
         description=data.get("description", ""),
         driver=driver,
-        requires=frozenset((*data.get("requires", []), *implied)),
+        requires=frozenset(data.get("requires", [])) | implied_capabilities(log, plan),
         isolation=isolation,
         timeout=timeout_ms / 1000,
         actors=cast.actors,

@@ -11,7 +11,9 @@ from lab.scenario.model import Block, LogExpectation, Pattern, Step, belongs
 from lab.scenario.values import Report, amount
 
 ATTRIBUTION = "debug-string"
-"""Capability of a guest whose log says which step and actor a print belongs to."""
+"""Capability of a guest whose log says which step, and outside of blocks which actor, a print belongs to."""
+ATTRIBUTION_IN_BLOCKS = "print-process"
+"""Capability of a guest whose log tells the actors of a parallel block apart."""
 
 _WANTED = ("contains", "absent", "count", "order")
 
@@ -25,6 +27,24 @@ def log_expectations(
     if isinstance(value, list):
         return tuple(_one(item, (*where, i), report, cast, plan) for i, item in enumerate(value))
     return (_one(value, where, report, cast, plan),)
+
+
+def implied_capabilities(log: tuple[LogExpectation, ...], plan: tuple[Step | Block, ...]) -> frozenset[str]:
+    """What a guest must be able to do for these expectations to be told."""
+    capabilities = set()
+    for wanted in log:
+        if wanted.is_of_part:
+            capabilities.add(ATTRIBUTION)
+        if any(_tells_apart(wanted, item) for item in plan):
+            capabilities.add(ATTRIBUTION_IN_BLOCKS)
+    return frozenset(capabilities)
+
+
+def _tells_apart(wanted: LogExpectation, item: Step | Block) -> bool:
+    """Is it about some of the actors of this block?"""
+    if not isinstance(item, Block) or (wanted.step is not None and not belongs(item.id, wanted.step)):
+        return False
+    return any(step.actor in wanted.actors for step in item.steps)
 
 
 def _one(

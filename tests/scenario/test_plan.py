@@ -219,6 +219,24 @@ def test_only_a_guest_that_can_tell_steps_apart_is_asked_to(parse: Parse) -> Non
     assert scenario.requires == {"names-below-device", "debug-string"}
 
 
+@pytest.mark.parametrize(
+    ("log", "needed"),
+    [
+        ("{step: 1, actor: a}", {"debug-string"}),
+        ("{step: 2}", {"debug-string"}),
+        ("{actor: c}", {"debug-string"}),
+        ("{step: 2, actor: a}", {"debug-string", "print-process"}),
+        ("{actor: b}", {"debug-string", "print-process"}),
+    ],
+)
+def test_actors_of_a_block_are_told_apart_by_their_processes(parse: Parse, log: str, needed: set[str]) -> None:
+    (scenario,) = parse(
+        "lab: 1\nsteps: [{a: open}, {parallel: {a: [close], b: [open]}}, {c: open}]\n"
+        f"expect: {{log: {log[:-1]}, contains: x}}}}"
+    )
+    assert scenario.requires == needed
+
+
 def test_steps_announce_themselves_where_somebody_hears_it(parse: Parse) -> None:
     (scenario,) = parse("lab: 1\nisolation: none\nsteps: [{a: open}]")
     assert "markers on" not in render(scenario, {}).splitlines()
