@@ -11,9 +11,7 @@ from lab.errors import GuestLostError
 from lab.kd.client import KdClient
 from lab.kd.target import INTERACTIVE
 from lab.kd.transport import Transport, UnixTransport
-from lab.machine.instance import Instance
-
-BRIDGE_SOCKET = "kd-bridge.sock"
+from lab.machine.instance import KD_BRIDGE_SOCKET, Instance
 
 
 def symbol_directories(config: Config) -> list[Path]:
@@ -23,7 +21,7 @@ def symbol_directories(config: Config) -> list[Path]:
 
 def open_bridge(instance: Instance) -> Transport:
     """Raises GuestLostError when no lab is up."""
-    path = instance.path(BRIDGE_SOCKET)
+    path = instance.path(KD_BRIDGE_SOCKET)
     if not path.exists():
         raise GuestLostError("the lab is not up", "start it: make lab-up")
     return UnixTransport(path)

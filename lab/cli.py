@@ -8,10 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.cli_shell import add_shell
+from lab import cli_kd
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
-from lab.kd import follow, show
 from lab.progress import Progress, plain_console
 
 
@@ -57,15 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--force", action="store_true", help="build it again even if it is")
     image.set_defaults(run=_image)
 
-    kd = commands.add_parser("kd", help="the kernel debugger's log")
-    kd_commands = kd.add_subparsers(required=True, metavar="COMMAND")
-    live = kd_commands.add_parser("follow", help="print the kd log as it grows, until Ctrl-C")
-    follow.add_arguments(live)
-    live.set_defaults(run=_kd_follow)
-    shown = kd_commands.add_parser("show", help="print a kd log, of the VM or of results")
-    show.add_arguments(shown)
-    shown.set_defaults(run=_kd_show)
-    add_shell(kd_commands)
+    cli_kd.add_commands(commands)
     return parser
 
 
@@ -116,19 +107,3 @@ def _image(options: argparse.Namespace) -> int:
 
     print(ensure_image(Progress(), force=options.force))
     return 0
-
-
-def _kd_follow(options: argparse.Namespace) -> int:
-    follow.follow(options, lambda: _root(options))
-    return 0
-
-
-def _kd_show(options: argparse.Namespace) -> int:
-    show.show(options, lambda: _root(options))
-    return 0
-
-
-def _root(options: argparse.Namespace) -> Path:
-    """The lab's directory: what is in lab.yaml does not matter to who looks at a log."""
-    config: Path = options.config or find_config(Path.cwd())
-    return config.resolve().parent

@@ -60,7 +60,7 @@ def print_status(state: dict[str, Any]) -> None:
         rows += [
             ("accelerator", f"{state['accelerator']} ({state['accelerator_reason']})"),
             ("ports", f"SSH 127.0.0.1:{ports['ssh']}, WinRM 127.0.0.1:{ports['winrm']}"),
-            ("debugger", str(state["kd"])),
+            ("debugger", str(state["kd"]) + (f"; attached: {state['debugger']}" if state.get("debugger") else "")),
             ("snapshots", ", ".join(state["snapshots"]) or "none"),
             ("processes", f"supervisor {state['pid']}, QEMU {state['qemu_pid']}"),
         ]

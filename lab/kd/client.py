@@ -12,7 +12,7 @@ from lab.kd import memory, requests
 from lab.kd.context import Context, decode_context
 from lab.kd.events import KdEvent, StopEvent
 from lab.kd.kd_state import KdState
-from lab.kd.link import LinkState
+from lab.kd.link import Counters, LinkState
 from lab.kd.log import KdLog
 from lab.kd.manipulate import Manipulate
 from lab.kd.owner import Owner
@@ -72,6 +72,11 @@ class KdClient:
     def held(self) -> bool:
         """Is the target stopped, and does it stay so until somebody lets it run?"""
         return self._run.held and self._run.state is KdState.STOPPED
+
+    @property
+    def counters(self) -> Counters:
+        """What went over the link: packets, repetitions, noise."""
+        return self._reader.session.link.counters
 
     @property
     def boots(self) -> int:

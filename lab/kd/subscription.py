@@ -24,6 +24,11 @@ class Subscription:
         """Called by the client."""
         self._queue.put(event)
 
+    @property
+    def empty(self) -> bool:
+        """Nothing waits at the moment."""
+        return self._queue.empty()
+
     def get(self, timeout: float) -> KdEvent:
         """The next event. Raises HungError after `timeout` seconds without one."""
         try:

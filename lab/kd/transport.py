@@ -111,7 +111,7 @@ class UnixTransport(SocketTransport):
     """A unix socket. Raises GuestLostError when nobody listens on it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(_connect_unix(path))
+        super().__init__(connect_unix(path))
 
 
 class TcpTransport(SocketTransport):
@@ -126,7 +126,8 @@ class TcpTransport(SocketTransport):
         super().__init__(connection)
 
 
-def _connect_unix(path: Path) -> socket.socket:
+def connect_unix(path: Path) -> socket.socket:
+    """A connection to a unix socket, however long its path. Raises GuestLostError when nobody listens on it."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # A socket's address holds 107 bytes, a path may be longer: go through a descriptor of its directory.

@@ -20,6 +20,8 @@ SPEC = "spec.json"
 STATE = "state.json"
 SNAPSHOTS = "snapshots.json"
 CONTROL_SOCKET = "control.sock"
+KD_BRIDGE_SOCKET = "kd-bridge.sock"
+"""Where other debuggers attach to the guest."""
 SUPERVISOR_LOG = "supervisor.log"
 QEMU_LOG = "qemu.log"
 KEPT_LOGS = 10

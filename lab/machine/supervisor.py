@@ -128,6 +128,7 @@ class Supervisor:
             **self._state(),
             "kd": self._vm.kd_state(),
             "held": self._vm.held_stop(),
+            "debugger": self._vm.debugger(),
             "snapshots": self._snapshots(),
         }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InfrastructureError, LabError
+from lab.kd.bridge import Bridge
 from lab.kd.client import KdClient
 from lab.kd.events import STATUS_NAMES
 from lab.kd.link import LinkState
@@ -18,7 +19,7 @@ from lab.kd.log import KdLog
 from lab.kd.policy import Policy
 from lab.kd.transport import UnixTransport
 from lab.machine.console import console_last_words
-from lab.machine.instance import QEMU_LOG
+from lab.machine.instance import KD_BRIDGE_SOCKET, QEMU_LOG
 from lab.machine.monitor import Monitor
 from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, PORT_REFUSED, QMP_SOCKET, VmSpec, command_line
 
@@ -37,6 +38,7 @@ class VirtualMachine:
         self._monitor = Monitor()
         self._kd: KdClient | None = None
         self._kd_log: KdLog | None = None
+        self._bridge: Bridge | None = None
 
     @property
     def pid(self) -> int | None:
@@ -71,6 +73,8 @@ class VirtualMachine:
         self._kd_log = KdLog(self._logs)
         self._kd = KdClient(UnixTransport(Path(KD_SOCKET)), self._kd_log)
         self._kd.start()
+        self._bridge = Bridge(Path(KD_BRIDGE_SOCKET), self._kd, self._kd_log)
+        self._bridge.start()
 
     async def cont(self) -> None:
         await self._monitor.execute("cont")
@@ -94,7 +98,10 @@ class VirtualMachine:
         return link.to_json()
 
     async def load(self, tag: str, link: dict[str, Any]) -> None:
-        """Put the guest back to a snapshot and let it run. The KD link goes back in time with it."""
+        """Put the guest back to a snapshot and let it run. The KD link goes back in time with it.
+
+        An attached debugger stays: for it the target has restarted.
+        """
         assert self._kd  # noqa: S101
         await self._monitor.execute("stop")
         await self._monitor.load_snapshot(tag)
@@ -132,6 +139,10 @@ class VirtualMachine:
     def kd_state(self) -> str:
         return self._kd.state if self._kd else "not attached"
 
+    def debugger(self) -> str | None:
+        """Who is attached through the bridge; None for nobody."""
+        return self._bridge.attached if self._bridge else None
+
     def last_words(self) -> str:
         """How QEMU ended, in one line, with what it or the guest's console said last."""
         status = self._process.returncode if self._process else None
@@ -147,6 +158,9 @@ class VirtualMachine:
 
     async def close(self) -> None:
         """End the KD link and QEMU, whatever state they are in."""
+        if self._bridge:
+            await asyncio.to_thread(self._bridge.close)
+            Path(KD_BRIDGE_SOCKET).unlink(missing_ok=True)
         if self._kd:
             await asyncio.to_thread(self._kd.close)
         if self._kd_log:
