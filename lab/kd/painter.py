@@ -51,10 +51,9 @@ class Painter:
             self._print(entry, faint=faint)
             return
         self.end_line()
-        kind = "step" if entry.kind == "print" else entry.kind
         style = "dim" if faint else _KIND_STYLES.get(entry.kind, "cyan")
-        text = visible(entry.text).rstrip("\n").replace("\n", "\\n")
-        self._out.write(f"{self._prefix(entry)}{self._text(f'{kind}: {text}', style)}\n")
+        text = visible(_words(entry)).rstrip("\n").replace("\n", "\\n")
+        self._out.write(f"{self._prefix(entry)}{self._text(text, style)}\n")
 
     def gap(self) -> None:
         """Show that entries are left out."""
@@ -118,6 +117,14 @@ class Painter:
         known = [str(each) for each in (entry.extras.get("step"), entry.extras.get("actor")) if each]
         before, after = self._codes("blue")
         return f"{before}[{visible(' '.join(known))}]{after} " if known else ""
+
+
+def _words(entry: LogEntry) -> str:
+    marker = entry.extras.get("marker")
+    if not isinstance(marker, dict):
+        return f"{entry.kind}: {entry.text}"
+    parts = [marker.get(name) for name in ("edge", "step", "actor")]
+    return "step: " + " ".join(str(part) for part in parts if part)
 
 
 @lru_cache(maxsize=4)

@@ -104,7 +104,7 @@ def test_a_hit_is_pointed_out_on_a_terminal(log: Path) -> None:
 def test_steps_and_actors_are_shown_and_selected_and_markers_hidden(rich_log: Path) -> None:
     assert "[3 writer] in step\n" in text_of(rich_log)
     assert "lab {" not in text_of(rich_log)
-    assert "step: \\x01lab {" in text_of(rich_log, "--markers")
+    assert "step: begin 3 writer\n" in text_of(rich_log, "--markers")
     assert lines_of(rich_log, "--step", "3", "--kind", "print")[:2] == ["in step", "Driver at fault: example.sys."]
     assert lines_of(rich_log, "--step", "2") == []
     assert lines_of(rich_log, "--actor", "writer", "--grep", "in step") == ["in step"]
