@@ -12,7 +12,7 @@ from lab.symbols.value import Value
 MAX_SHOWN = 48
 """Characters of a text."""
 MAX_BYTES = 16
-MAX_SUMMARY = 100
+MAX_SUMMARY = 110
 _UNREADABLE = "<unreadable>"
 _STRINGS = ("UNICODE_STRING", "STRING", "ANSI_STRING")
 
@@ -128,7 +128,8 @@ def _pointer(value: Value, kind: Pointer, room: int) -> str:
     if isinstance(target, Scalar) and target.form in ("char", "wchar"):
         return f"{text} -> {_attempt(lambda: quoted(value.text))}"
     if isinstance(target, Scalar) and target.size == 1:
-        return f"{text} -> {_bytes(value.read(number, MAX_BYTES))}"
+        data = value.read(number, MAX_BYTES)
+        return f"{text} -> {_bytes(data)}" if room > MAX_SUMMARY // 2 else f"{text} {_short(data)}"
     if isinstance(target, Structure) and target.size and room > 60:
         return f"{text} -> {target.name} {summary(value.target, room // 2)}"
     return text
@@ -167,6 +168,12 @@ def _bytes(data: bytes) -> str:
         return _UNREADABLE
     text = "".join(chr(each) if 0x20 <= each < 0x7F else "." for each in data)
     return f"{data.hex(' ')} |{text}|"
+
+
+def _short(data: bytes) -> str:
+    """Bytes within a structure's line: their readable beginning."""
+    end = next((i for i, each in enumerate(data) if not 0x20 <= each < 0x7F), len(data))
+    return f'"{data[:end].decode("latin-1")}"...' if end else f"{data[:4].hex(' ')}..." if data else _UNREADABLE
 
 
 def _attempt(make: object) -> str:

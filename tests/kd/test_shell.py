@@ -69,7 +69,7 @@ def test_the_file_object_and_the_resource_behind_it(prompt: Prompt) -> None:
     assert '+0x058 FileName             : _UNICODE_STRING "\\HELLO"' in output
     assert f"+0x018 FsContext            : {RESOURCE:#x}" in output
     assert f"_EXAMPLE_RESOURCE at {RESOURCE:#x}" in output
-    assert "|hello..........." in output
+    assert '"hello"..., Size 0x1000, Head 0, Held 5' in output
     assert output.count(f"_FILE_OBJECT at {FILE:#x}") == 2
 
 

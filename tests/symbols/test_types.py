@@ -17,7 +17,7 @@ from lab.symbols.types import Array, Pointer, Structure
 from lab.symbols.value import Value
 
 from .memory import Memory
-from .request import FILE, IRP, RESOURCE, request_to_write
+from .request import DATA, FILE, IRP, RESOURCE, request_to_write
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_dt_of_the_resource_context_shows_its_name_and_buffer(symbols: Symbols, 
     text = "\n".join(lines)
     assert '+0x018 Name       : _UNICODE_STRING "\\HELLO"' in text
     assert '+0x028 Label      : char[68] "\\HELLO"' in text
-    assert "+0x0a8 Ring       : _EXAMPLE_RING {Data" in text
-    assert "68 65 6c 6c 6f" in text
+    ring = f'{{Data {DATA:#x} "hello"..., Size 0x1000, Head 0, Held 5, Mode 0, Dropped 3}}'
+    assert f"+0x0a8 Ring       : _EXAMPLE_RING {ring}" in text
     inner = "\n".join(show(value(symbols, world, "EXAMPLE_RESOURCE", RESOURCE), depth=1))
     assert "      +0x010 Held    : 5" in inner
     assert "|hello..........." in inner
