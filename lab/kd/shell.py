@@ -123,7 +123,9 @@ class Shell(cmd.Cmd):
         """A line; empty after one Ctrl-C, None at the end."""
         self._terminal.typing = sys.stdin.isatty()
         try:
-            return input(self.prompt_text())
+            line = input(self.prompt_text())
+            self._interrupted = 0.0
+            return line
         except EOFError:
             print()
             return None

@@ -11,25 +11,21 @@ BREAK_IN_DEADLINE = 15.0
 
 def break_in(state: ShellState, _: str) -> None:
     """Stop the target; say where it stands if it did already."""
-    state.report(state.target.break_in(BREAK_IN_DEADLINE))
+    state.report(state.target.break_in(BREAK_IN_DEADLINE), asked=True)
 
 
 def go(state: ShellState, _: str) -> None:
     """Let it run until it stops; Ctrl-C stops it."""
-    if state.is_stopped:
-        state.debugger.forget()
-        state.target.go()
-    wait(state)
-
-
-def wait(state: ShellState) -> None:
-    """Until the next stop, or Ctrl-C."""
     try:
+        if state.is_stopped:
+            state.debugger.forget()
+            state.target.go()
         stop = state.wait_stop()
     except KeyboardInterrupt:
         state.say("(break-in)")
-        stop = state.target.break_in(BREAK_IN_DEADLINE)
-    state.report(stop)
+        break_in(state, "")
+    else:
+        state.report(stop)
 
 
 def step(state: ShellState, _: str) -> None:

@@ -10,6 +10,7 @@ from lab.kd.client import KdClient
 from lab.kd.debugger import Debugger
 from lab.kd.events import StopEvent
 from lab.kd.shell_listener import Listener
+from lab.kd.state_change import STATUS_SINGLE_STEP
 from lab.kd.target import Target
 from lab.symbols.show import summary
 
@@ -63,11 +64,11 @@ class ShellState:
                 if self.patience is not None and waited >= self.patience:
                     raise HungError(f"the target did not stop in {self.patience:g} s") from None
 
-    def report(self, stop: StopEvent) -> None:
-        """Say why and where the target stopped."""
+    def report(self, stop: StopEvent, *, asked: bool = False) -> None:
+        """Say why and where the target stopped; `asked`: to break in."""
         self.debugger.forget()
         place = self.debugger.where()
-        self.say(f"{_reason(stop, self.breakpoints)}: {place}")
+        self.say(f"{_reason(stop, self.breakpoints, asked)}: {place}")
         names = self._arguments()
         if names:
             self.say(f"  {names}")
@@ -83,12 +84,14 @@ class ShellState:
         return ", ".join(f"{name or i} = {summary(value, 0)}" for i, (name, value) in enumerate(pairs))
 
 
-def _reason(stop: StopEvent, breakpoints: dict[int, str]) -> str:
+def _reason(stop: StopEvent, breakpoints: dict[int, str], asked: bool) -> str:
     if stop.reason == "breakpoint":
         numbers = [i for i, address in enumerate(breakpoints) if address == stop.program_counter]
         if numbers:
             return f"breakpoint {numbers[0]}"
-        return "single step" if stop.code == 0x80000004 else "breakpoint in the code"
+        if stop.code == STATUS_SINGLE_STEP:
+            return "single step"
+        return "break-in" if asked else "breakpoint in the code"
     if stop.reason == "exception":
         return f"exception {stop.code:#x} ({'first' if stop.first_chance else 'second'} chance)"
     return stop.reason
