@@ -20,6 +20,7 @@ from .driver_kernel import DRIVER, DriverKernel
 from .live import LiveTarget
 
 DEADLINE = 30
+pytestmark = pytest.mark.slow
 
 
 class Served:
