@@ -84,8 +84,14 @@ def terminal(served: Served, tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
     child.close()
 
 
-def stop_at_write(terminal: pexpect.spawn[str]) -> None:
+def interrupt(terminal: pexpect.spawn[str]) -> None:
+    """Ctrl-C, when the prompt has had time to wait for keys: readline overlooks one that comes just before."""
+    time.sleep(0.3)
     terminal.sendintr()
+
+
+def stop_at_write(terminal: pexpect.spawn[str]) -> None:
+    interrupt(terminal)
     terminal.expect_exact("break-in: ntoskrnl")
     terminal.sendline("bp Example_Write; g")
     terminal.expect_exact(f"breakpoint 0: {DRIVER}!Example_Write")
@@ -107,9 +113,9 @@ def test_the_end_of_input_lets_it_run(terminal: pexpect.spawn[str]) -> None:
 
 def test_two_interrupts_let_it_run(terminal: pexpect.spawn[str]) -> None:
     stop_at_write(terminal)
-    terminal.sendintr()
+    interrupt(terminal)
     terminal.expect_exact("kd> ")
-    terminal.sendintr()
+    interrupt(terminal)
 
 
 def test_a_killed_shell_lets_it_run(terminal: pexpect.spawn[str]) -> None:
@@ -118,12 +124,11 @@ def test_a_killed_shell_lets_it_run(terminal: pexpect.spawn[str]) -> None:
 
 
 def test_an_interrupt_stops_what_runs(terminal: pexpect.spawn[str], served: Served) -> None:
-    terminal.sendintr()
+    interrupt(terminal)
     terminal.expect_exact("break-in: ntoskrnl")
     terminal.sendline("g")
     served.live.wait_until(served.is_running)
-    time.sleep(0.2)
-    terminal.sendintr()
+    interrupt(terminal)
     terminal.expect_exact("(break-in)")
     terminal.expect_exact("break-in: ntoskrnl")
     terminal.sendline("q")
