@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import cli_kd
+from lab import cli_kd, history
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 from lab.progress import Progress, plain_console
@@ -57,11 +57,20 @@ def _parser() -> argparse.ArgumentParser:
     image.set_defaults(run=_image)
 
     cli_kd.add_commands(commands)
+
+    past = commands.add_parser("history", help="what the processes of a scenario did: draw it, judge it")
+    history.add_commands(past)
+    past.set_defaults(run=_history)
     return parser
 
 
 def _config(options: argparse.Namespace) -> Config:
     return load_config(options.config or find_config(Path.cwd()))
+
+
+def _history(options: argparse.Namespace) -> int:
+    command: Callable[[argparse.Namespace, Callable[[], Config]], int] = options.act
+    return command(options, lambda: _config(options))
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -29,6 +29,18 @@ class DriverSpec:
 
 
 @dataclass(frozen=True)
+class ModelSpec:
+    """A reference model of the driver: a class in a Python file."""
+
+    file: Path
+    """Absolute."""
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.file.name}:{self.name}"
+
+
+@dataclass(frozen=True)
 class IoctlField:
     """One integer of an IOCTL's input or output structure, little-endian, without padding."""
 
@@ -96,6 +108,7 @@ class Config:
     ioctls: Mapping[str, IoctlSpec] = field(default_factory=dict)
     debugger: Debugger = field(default_factory=Debugger)
     """What the kernel debugger does by itself where a scenario does not say otherwise."""
+    model: ModelSpec | None = None
 
     @property
     def driver(self) -> DriverSpec:
@@ -192,7 +205,13 @@ def _config(path: Path, data: dict[str, Any], debugger: Debugger) -> Config:
         programs={program.name: program for program in programs},
         ioctls=ioctls,
         debugger=debugger,
+        model=_model(root, data["model"]) if "model" in data else None,
     )
+
+
+def _model(root: Path, text: str) -> ModelSpec:
+    file, _, name = text.rpartition(":")
+    return ModelSpec((root / file).resolve(), name)
 
 
 def _fields(texts: list[str]) -> tuple[IoctlField, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lab.document import printable
 from lab.scenario.kd_slice import KdSlice
@@ -11,20 +11,19 @@ from lab.scenario.observed import Observed
 from lab.scenario.plan import LOAD_ID
 from lab.scenario.verdict import Failure
 from lab.traffic.events import Op
-from lab.traffic.history import account
+from lab.traffic.history import Operation, account
 from lab.traffic.win32 import error_text
 
 SHOWN_BYTES = 48
 
 
-def judge(scenario: Scenario, observed: Observed, kd: KdSlice) -> list[Failure]:
+def judge(scenario: Scenario, observed: Observed, kd: KdSlice, history: Sequence[Operation] = ()) -> list[Failure]:
     """Every expectation that did not hold, steps first, in the order of the plan."""
     failures = list(_judge_steps(scenario, observed))
     failures += _judge_actors(scenario, observed)
     for wanted in scenario.log:
         part = kd.caused_by(wanted.step, wanted.actors) if wanted.is_of_part else kd
         failures += (Failure("", 1, str(wanted), *difference) for difference in _judge_log(wanted, part.text))
-    history = list(observed.history(scenario)) if scenario.conserved else []
     for path in scenario.conserved:
         balance = account(history, path)
         if not balance.is_balanced:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.config import Config, DriverSpec
+from lab.config import Config, DriverSpec, ModelSpec
 from lab.debugger import read_debugger
 from lab.document import Document, FileError, Location, Problem, parse_document, read_document, shown, suggestion
 from lab.guest.capabilities import CAPABILITIES
@@ -129,17 +129,35 @@ def _scenario(
         plan=plan,
         log=log,
         conserved=_conserved(wanted, config, plan, report),
+        device=config.device,
+        explained_by=_explained_by(wanted, config, cast, report),
         debugger=read_debugger(document, config.root, problems).over(config.debugger),
     )
     problems.extend(report.problems)
     return scenario
 
 
+def _explained_by(wanted: dict[str, Any], config: Config, cast: Cast, report: Report) -> ModelSpec | None:
+    """The reference model, if the history has to be linearizable."""
+    history = wanted.get("history", {})
+    if history != "linearizable" and not (isinstance(history, dict) and history.get("linearizable")):
+        return None
+    where = ("expect", "history")
+    if config.model is None:
+        report.add(where, "needs a reference model of the driver", "`model: FILE.py:CLASS` in lab.yaml")
+    for actor in cast.actors:
+        if actor.program is not None:
+            what = f"cannot be judged: nobody sees what the program {shown(actor.name)} does with the device"
+            report.follow(where, what, "leave it out, or let actors without `program:` do it")
+    return config.model
+
+
 def _conserved(
     wanted: dict[str, Any], config: Config, plan: tuple[Step | Block, ...], report: Report
 ) -> tuple[str, ...]:
     """Device paths of the names whose bytes have to be accounted for."""
-    names = wanted.get("history", {}).get("conserved", [])
+    history = wanted.get("history", {})
+    names = history.get("conserved", []) if isinstance(history, dict) else []
     names = names if isinstance(names, list) else [names]
     opened = {step.path.lower() for step in flat(plan) if step.op == "open"}
     paths = []

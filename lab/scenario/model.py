@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from lab.config import DriverSpec, IoctlSpec
+from lab.config import DriverSpec, IoctlSpec, ModelSpec
 from lab.debugger import Debugger
 from lab.traffic.data import Data
 
@@ -187,6 +187,10 @@ class Scenario:
     log: tuple[LogExpectation, ...]
     conserved: tuple[str, ...]
     """Device paths whose bytes all have to be accounted for."""
+    device: str = ""
+    """As in lab.yaml."""
+    explained_by: ModelSpec | None = None
+    """The reference model that has to explain the history."""
     debugger: Debugger = field(default_factory=Debugger)
     """What the kernel debugger does by itself meanwhile."""
 

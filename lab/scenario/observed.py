@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TextIO
 
 from lab.document import printable
 from lab.scenario.model import Block, Scenario, Step
 from lab.traffic.events import Done, Event, EventError, Exit, Fault, Hello, Op, Out, Timeout, parse_event
-from lab.traffic.history import Operation
 
 MAX_EVENTS = 500_000
 MAX_CHARACTERS = 512 << 20
@@ -27,14 +25,6 @@ class Observed:
     faults: list[Fault] = field(default_factory=list)
     done: Done | None = None
 
-    def history(self, scenario: Scenario) -> Iterator[Operation]:
-        """The operations that were performed, in the order of their return."""
-        steps = {step.id: step for step in scenario.steps}
-        for op in self.ops.values():
-            step = steps.get(op.id)
-            if step is not None and not op.gone:
-                yield _operation(step, op)
-
     def pending(self, scenario: Scenario) -> list[str]:
         """What had not returned: as the traffic program says, else the next of each actor in the plan."""
         if self.timeout and self.timeout.pending:
@@ -44,25 +34,6 @@ class Observed:
                 for item in self.timeout.pending
             ]
         return [f"step {step.id}, {step.text}" for step in _unanswered(scenario, self.ops)]
-
-
-def _operation(step: Step, op: Op) -> Operation:
-    return Operation(
-        id=step.id,
-        actor=step.actor,
-        pid=op.pid,
-        op=step.op,
-        handle=step.handle,
-        path=step.path,
-        t0=op.t0,
-        t1=op.t1,
-        argument=step.data,
-        asked=step.asked,
-        ok=op.ok,
-        error=op.error,
-        moved=op.moved,
-        data=op.data,
-    )
 
 
 def _words(step: Step | None, actor: str, op: str) -> str:

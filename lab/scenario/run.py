@@ -13,14 +13,17 @@ from lab import __name__ as package
 from lab.document import printable
 from lab.errors import Cause, HungError, LabError
 from lab.scenario.artifacts import ArtifactDirectory
+from lab.scenario.history import history_of
 from lab.scenario.judge import judge, judge_prompts
 from lab.scenario.kd_slice import KdSlice, log_end, read_slice
 from lab.scenario.log_expectations import ATTRIBUTION
 from lab.scenario.model import Isolation, Scenario
 from lab.scenario.observed import Recorder
+from lab.scenario.oracle import Answer, ask_model
 from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningLab
 from lab.scenario.verdict import Failure, Verdict
+from lab.traffic.history import Operation
 
 RESULT_VERSION = 1
 TRAFFIC = r"C:\lab\bin\traffic.exe"
@@ -192,8 +195,27 @@ class _Run:
         return self._kd.since_load(self._scenario.driver.file.name)
 
     def _compare(self, recorder: Recorder) -> Verdict:
-        failures = [*judge_prompts(self._scenario, self._kd), *judge(self._scenario, recorder.observed, self._own_kd)]
-        return self._failed(failures) if failures else Verdict(self._scenario, Cause.PASSED)
+        scenario, seen = self._scenario, recorder.observed
+        history = history_of(scenario, seen)
+        failures = [*judge_prompts(scenario, self._kd), *judge(scenario, seen, self._own_kd, history)]
+        answer = self._ask_model(history)
+        failures += answer.failures()
+        if failures:
+            return self._failed(failures)
+        if answer.undecided:
+            return self._ended(Cause.INFRASTRUCTURE, answer.undecided[0], answer.undecided)
+        return Verdict(scenario, Cause.PASSED)
+
+    def _ask_model(self, history: list[Operation]) -> Answer:
+        model = self._scenario.explained_by
+        if model is None:
+            return Answer()
+        answer = ask_model(model, self._scenario.device, history)
+        if answer.contradictions:
+            self._artifacts.write("contradiction.txt", answer.text() + "\n")
+        for number, picture in enumerate(answer.pictures(), 1):
+            self._artifacts.write(f"contradiction-{number}.svg", picture)
+        return answer
 
     def _failed(self, failures: list[Failure]) -> Verdict:
         first = failures[0]
@@ -209,7 +231,7 @@ class _Run:
         artifacts.write_lines("kd.jsonl", self._kd.raw)
         artifacts.write_lines("kd.log", self._own_kd.lines)
         if self._recorder:
-            history = self._recorder.observed.history(self._scenario)
+            history = history_of(self._scenario, self._recorder.observed)
             artifacts.write_lines("history.jsonl", (operation.to_json() for operation in history))
         artifacts.write_json("result.json", self._result(verdict))
 
