@@ -154,7 +154,7 @@ class KdClient:
         try:
             return self._reader.wait(future, timeout, f"the target did not answer a break-in in {timeout:g} s")
         except HungError:
-            self._reader.post(lambda _: self._run.break_in.cancel(future))
+            self._reader.post(lambda now: self._run.give_up_break_in(future, now))
             raise
 
     # --- requests to a held target ---

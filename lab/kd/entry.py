@@ -36,7 +36,8 @@ Fields of single kinds (numbers are integers, also addresses; `bytes` of memory 
   its `memory`: one bugcheck may be told by both)
 - `note`: `lost` (true: the link is gone); of a file that the target asked for: `file` (its name), `served` and `bytes`
   (file of the host that it got, and its size); of what was collected at the unexpected stop before: `pc`,
-  `registers` (by name), `stack` and `code` (`address` and `bytes` of each)
+  `registers` (by name), `stack` and `code` (`address` and, in hexadecimal, `bytes` of each; missing when they could
+  not be read); of a TRACE_IO packet: `trace` (the whole message in hexadecimal)
 
 Compatibility: fields and kinds may be added within a version; what is there keeps its name, type and meaning, or `v`
 rises. So a reader ignores fields and kinds that it does not know, lines whose `v` it does not know, and a last line

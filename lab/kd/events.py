@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.kd.inspection import Inspection, Region
 from lab.kd.policy import Reaction
-from lab.kd.state_change import ExceptionChange, ModuleChange
+from lab.kd.state_change import SESSION_END_BASE, CommandChange, ExceptionChange, ModuleChange, StateChange
 
 STATUS_NAMES = {
     0x80000003: "breakpoint",
@@ -165,6 +165,17 @@ class LinkLostEvent(KdEvent):
     """The link is gone; nothing more will come."""
 
     text: str
+
+
+def notification(change: StateChange) -> KdEvent | None:
+    """The event of a state change that is no exception; None when it says nothing."""
+    if isinstance(change, ModuleChange) and change.unload and change.base == SESSION_END_BASE:
+        return NoteEvent(text="the target ends the debugger session: reboot, or another debugger's turn")
+    if isinstance(change, ModuleChange):
+        return ModuleEvent.of(change)
+    if isinstance(change, CommandChange):
+        return NoteEvent(text=f"the target asks for a command: {change.command.decode('latin-1')!r}")
+    return None
 
 
 Description = tuple[str, int | None, str, dict[str, Any]]

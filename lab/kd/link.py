@@ -16,9 +16,9 @@ Times are seconds of any clock that does not go back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from lab.kd.link_events import Acknowledged, Counters, LinkEvent, Received, Resynchronised
 from lab.kd.link_state import LinkState
 from lab.kd.packets import (
     BREAK_IN,
@@ -43,49 +43,8 @@ OVERTAKEN_AFTER = 0.1
 """So long after a packet began, a whole packet found behind its beginning shows that it is damaged."""
 TOO_LONG = 1.5
 """No packet takes so long, even at 115200 baud."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A data packet from the target: acknowledged, in order, given out once."""
-
-    type: PacketType
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The target has our data packet."""
-
-    type: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Resynchronised:
-    """The target restarted its id streams: boot, reboot, or it had lost us. What was unsent or unacknowledged is void.
-
-    `by_reset`: in answer to a RESET, so that it means neither boot nor loss.
-    """
-
-    by_reset: bool = False
-
-
 LEGAL_IDS = (INITIAL_ID, INITIAL_ID | 1)
 """They take turns. Only the first of a stream has the SYNC bit, too."""
-
-LinkEvent = Received | Acknowledged | Resynchronised | Noise
-
-
-@dataclass
-class Counters:
-    """What went over the link."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    retransmissions: int = 0
-    noise_bytes: int = 0
-    resyncs: int = 0
 
 
 class Link:

@@ -12,7 +12,7 @@ from lab.kd.answer import Outcome
 from lab.kd.answering import Answering
 from lab.kd.break_in import BreakIn
 from lab.kd.debug_io import GetString
-from lab.kd.events import KdEvent, ModuleEvent, NoteEvent, StopEvent
+from lab.kd.events import KdEvent, NoteEvent, StopEvent, notification
 from lab.kd.kd_state import KdState
 from lab.kd.link import Acknowledged, Link
 from lab.kd.manipulate import CONTINUES, Api, Manipulate
@@ -20,7 +20,7 @@ from lab.kd.owner import Owner
 from lab.kd.ownership import Ownership
 from lab.kd.policy import Policy, Reaction
 from lab.kd.request_queue import Request, RequestQueue
-from lab.kd.state_change import SESSION_END_BASE, CommandChange, ExceptionChange, ModuleChange, StateChange
+from lab.kd.state_change import ExceptionChange, StateChange
 from lab.kd.stop_reason import BREAK_IN, BUGCHECK
 from lab.kd.version import decode_version
 from lab.kd.waiting import completes, settle
@@ -44,6 +44,8 @@ class RunControl:
         self._requests = RequestQueue(link)
         self.answering = Answering(link, self._requests, policy, emit)
         self._resuming: list[Future[None]] = []
+        self._holders: set[Future[StopEvent | None]] = set()
+        """Those for whom alone the target is held."""
         self._continuing: StateChange | None = None
         self._told: bytes | None = None
         """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
@@ -84,9 +86,19 @@ class RunControl:
     def ask_break_in(self, future: Future[StopEvent | None], now: float, *, hold: bool) -> None:
         """Stop the target. The future gets the stop; with `hold` off the target runs on before it is set."""
         if self.state is KdState.STOPPED and self.held:
+            if hold and self._holders:
+                self._holders.add(future)
             future.set_result(self.event)
         else:
             self.break_in.ask(future, now, hold=hold, attached=self.state is not KdState.UNKNOWN)
+
+    def give_up_break_in(self, future: Future[StopEvent | None], now: float) -> None:
+        """Who asked waits no more. If the target has stopped for nobody else meanwhile, it runs on."""
+        self.break_in.cancel(future)
+        if future in self._holders:
+            self._holders.remove(future)
+            if not self._holders and not self.ownership.holds:
+                self.resume(Future(), now)
 
     def resume(self, future: Future[None], now: float, message: Manipulate | None = None) -> None:
         """Let a held target run, with `message` if given. The future is set when it does; at once when it runs."""
@@ -97,6 +109,7 @@ class RunControl:
         if not self.held:
             return
         self.answering.end(now)
+        self._holders.clear()
         self.held = self.ownership.holds = False
         if message is None:
             self._begin_answer(now)
@@ -201,6 +214,7 @@ class RunControl:
         self.state = KdState.STOPPED
         self.stop = change
         self.event = None
+        self._holders.clear()
         self.held = self.ownership.holds = False
         self.ownership.otherwise = Reaction.CONTINUE
         self.answering.knowledge.saw(change)
@@ -208,20 +222,13 @@ class RunControl:
             self._exception(change, now, told=told)
             return
         self._notified = change.payload
-        if not told:
-            self._notify(change)
+        event = notification(change)
+        if event is not None and not told:
+            self._emit(event)
         if self.ownership.owner is not None:
             self._give(change)
         else:
             self._begin_answer(now)
-
-    def _notify(self, change: StateChange) -> None:
-        if isinstance(change, ModuleChange) and change.unload and change.base == SESSION_END_BASE:
-            self._emit(NoteEvent(text="the target ends the debugger session: reboot, or another debugger's turn"))
-        elif isinstance(change, ModuleChange):
-            self._emit(ModuleEvent.of(change))
-        elif isinstance(change, CommandChange):
-            self._emit(NoteEvent(text=f"the target asks for a command: {change.command.decode('latin-1')!r}"))
 
     def _exception(self, change: ExceptionChange, now: float, *, told: bool) -> None:
         """Say why it stopped, tell who waits, and give it to the owner or deal with it by policy."""
@@ -238,6 +245,7 @@ class RunControl:
             self._emit(self.event)
         waiting = self.break_in.stopped(was_break_in=reason == BREAK_IN)
         if self.held:
+            self._holders = set() if by_policy else set(waiting)
             for future in waiting:
                 settle(future, result=self.event)
         else:

@@ -443,3 +443,19 @@ def test_a_policy_holds_from_its_setting_on() -> None:
     wire.session.run.answering.policy = Policy(exception=Reaction.HOLD)
     wire.target.script.append(exception_message(0xC0000005, CODE + 1))
     assert wire.run(5.0, lambda: wire.session.run.held)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_stop_that_comes_when_nobody_waits_any_more_is_let_go(others: int) -> None:
+    wire = Wire(Target([print_message(b"x\n")]))
+    finish(wire)
+    late: Future[StopEvent | None] = Future()
+    wire.session.run.ask_break_in(late, wire.now, hold=True)
+    stops = [wire.stop() for _ in range(others)]
+    assert wire.run(5.0, late.done)
+    wire.session.run.give_up_break_in(late, wire.now)
+    wire.run(1.0)
+    assert wire.session.run.held == bool(others)
+    if stops:
+        wire.resume()
+    finish(wire)
