@@ -12,7 +12,8 @@ from lab.kd import memory, requests
 from lab.kd.context import Context, decode_context
 from lab.kd.events import KdEvent, StopEvent
 from lab.kd.kd_state import KdState
-from lab.kd.link import Counters, LinkState
+from lab.kd.link_events import Counters
+from lab.kd.link_state import LinkState
 from lab.kd.log import KdLog
 from lab.kd.manipulate import Manipulate
 from lab.kd.owner import Owner

@@ -15,7 +15,7 @@ from lab.kd.events import (
     ResyncEvent,
     StopEvent,
 )
-from lab.kd.link import Counters
+from lab.kd.link_events import Counters
 
 _NAMES: dict[type[KdEvent], tuple[str, str]] = {
     PrintEvent: ("print", "prints"),

@@ -114,7 +114,7 @@ class CheckedSession:
         if kind == PacketType.STATE_CHANGE64:
             self._stopped = True
             self.stops_seen += 1
-        elif packet_id & SYNC_BIT:
+        elif packet_id & SYNC_BIT and packet_id & ~SYNC_BIT in IDS:
             self._outstanding = None
         sent = self._receive(encode_data(kind, packet_id, payload))
         if self.clean and plausible(kind, payload):
