@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 
 from lab.errors import InfrastructureError, LabError
@@ -15,9 +17,12 @@ from lab.kd.log import KdLog
 from lab.kd.peer import ERASE_WITHIN, Peer
 from lab.kd.transport import SocketTransport
 
+logger = logging.getLogger(__name__)
+
 LEAVES_WITHIN = 0.3
 """A debugger that was replaced by the next one may take so long to be seen leaving."""
 CLOSE_WITHIN = 2.0
+RETRY_AFTER = 1.0
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -30,6 +35,7 @@ class Bridge:
         self._log = log
         self._peer: Peer | None = None
         self._who = ""
+        self._closing = False
         self._serving: threading.Thread | None = None
         self._listener = _listen(path)
         self._thread = threading.Thread(target=self._accept, name="kd-bridge", daemon=True)
@@ -40,6 +46,7 @@ class Bridge:
 
     def close(self) -> None:
         """Send an attached debugger away and listen no more. The client stays open."""
+        self._closing = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         if self._thread.is_alive():
@@ -59,8 +66,12 @@ class Bridge:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if self._closing:
+                    return
+                logger.warning("a debugger could not be accepted: %s", error)
+                time.sleep(RETRY_AFTER)
+                continue
             who = _name_of(connection)
             if self._busy():
                 connection.close()

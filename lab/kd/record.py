@@ -74,16 +74,17 @@ class _Recorder:
         self._painter = Painter(console)
         self._attribution = Attribution()
         self._tally = Tally()
-        self._seq = 0
+        self._holds = False
         self._ended = ""
 
     def run(self, options: argparse.Namespace) -> None:
         """Until something ends it."""
+        self._holds = options.stop_policy == Reaction.HOLD.value
         with self._client.subscribe() as events, _interruptible():
             try:
                 self._client.start()
                 if options.break_in:
-                    self._break_in(events, hold=options.stop_policy == Reaction.HOLD.value)
+                    self._break_in(events)
                 self._follow(events, options.duration)
             except KeyboardInterrupt:
                 self._ended = "ended"
@@ -126,7 +127,7 @@ class _Recorder:
             raise GuestLostError(f"{event.text}; it had said nothing", "is the target up, and is this its debug port?")
         self._ended = "the stream has ended"
 
-    def _break_in(self, events: Subscription, *, hold: bool) -> None:
+    def _break_in(self, events: Subscription) -> None:
         self._client.interrupt()
         deadline = time.monotonic() + STOPS_WITHIN
         while time.monotonic() < deadline:
@@ -138,7 +139,7 @@ class _Recorder:
                 raise GuestLostError(event.text, "it went before it stopped: see the log")
             if isinstance(event, StopEvent) and self._client.held:
                 self._describe(event)
-                if not hold:
+                if not self._holds:
                     self._client.resume()
                 return
         what = f"the target did not answer a break-in in {STOPS_WITHIN:g} s"
@@ -173,7 +174,7 @@ class _Recorder:
         if isinstance(event, PrintEvent):
             extras = extras | self._attribution.feed(text, event.process)
         self._painter.paint(LogEntry(event.seq, time.time(), kind, cpu, text, None, extras))
-        if isinstance(event, StopEvent) and event.reaction == Reaction.HOLD.value:
+        if isinstance(event, StopEvent) and self._holds and event.reaction == Reaction.HOLD.value:
             self._say("the target is held: it stands still until this command ends (Ctrl-C)")
 
     def _say(self, text: str) -> None:

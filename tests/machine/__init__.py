@@ -1,0 +1,1 @@
+"""Tests of the VM and what is around it."""
