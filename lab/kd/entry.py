@@ -34,7 +34,8 @@ Fields of single kinds (numbers are integers, also addresses; `bytes` of memory 
   `answered` (`continue` or `hold`)
 - `bugcheck`: `code`, `parameters` (four), `driver` (null when not named), `source` (`text` that the target printed, or
   its `memory`: one bugcheck may be told by both)
-- `note`: `lost` (true: the link is gone); of a file that the target asked for: `file` (its name), `served` and `bytes`
+- `note`: `lost` (true: the link is gone); `debugger` (another one has `attached`, `left` or was `refused`); of a file
+  that the target asked for: `file` (its name), `served` and `bytes`
   (file of the host that it got, and its size); of what was collected at the unexpected stop before: `pc`,
   `registers` (by name), `stack` and `code` (`address` and, in hexadecimal, `bytes` of each; missing when they could
   not be read); of a TRACE_IO packet: `trace` (the whole message in hexadecimal)
