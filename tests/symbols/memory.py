@@ -37,3 +37,17 @@ class Memory:
     def put(self, address: int, form: str, *values: int) -> None:
         """A packed structure of its own at an address."""
         self.pieces[address] = struct.pack(form, *values)
+
+
+def bare_image(directories: dict[int, tuple[int, int]]) -> bytearray:
+    """An image of 0x3000 bytes with code at +0x1000 and these data directories, for a test to fill in."""
+    image = bytearray(0x3000)
+    image[:2] = b"MZ"
+    struct.pack_into("<I", image, 0x3C, 0x80)
+    struct.pack_into("<4sHHI8xHH", image, 0x80, b"PE\0\0", 0x8664, 1, 0, 0xF0, 0)
+    struct.pack_into("<III", image, 0x98 + 0x38, len(image), 0x400, 0)
+    for index, place in directories.items():
+        struct.pack_into("<II", image, 0x98 + 0x70 + index * 8, *place)
+    struct.pack_into("<8sII20xI", image, 0x98 + 0xF0, b".text", 0x1000, 0x1000, 0x60000020)
+    image[0x1000:0x2000] = b"\x90" * 0x1000
+    return image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from lab.symbols.module import Module
 from lab.symbols.pdb import Pdb
 from lab.symbols.symbols import Symbols
 
-from .memory import BASE, BUILD, Memory
+from .memory import BASE, BUILD, Memory, bare_image
 
 
 def test_names_lead_to_addresses_and_back(symbols: Symbols) -> None:
@@ -94,12 +95,25 @@ def test_a_page_that_is_not_there_is_taken_from_the_file(memory: Memory) -> None
     assert module.pdb
 
 
-def test_without_a_pdb_exports_give_names(memory: Memory) -> None:
-    # The programs' import library stands in for a kernel: an image with exports and no PDB at hand.
+def test_without_a_pdb_exports_give_names() -> None:
+    image = bare_image({0: (0x2000, 0x200)})
+    struct.pack_into("<20xIIIII", image, 0x2000, 3, 3, 0x2040, 0x2050, 0x2060)
+    struct.pack_into("<III", image, 0x2040, 0x1100, 0x1300, 0x2100)
+    struct.pack_into("<III", image, 0x2050, 0x2080, 0x2090, 0x20A0)
+    struct.pack_into("<HHH", image, 0x2060, 1, 0, 2)
+    for at, text in ((0x2080, b"IofCallDriver"), (0x2090, b"DbgPrint"), (0x20A0, b"Forwarded")):
+        image[at : at + len(text)] = text
+    memory = Memory({BASE: bytes(image)})
+    symbols = Symbols([Module(r"\SystemRoot\ntoskrnl.exe", BASE, len(image), memory.read, Finder([]))])
+    assert symbols.address_of("nt!DbgPrint") == BASE + 0x1100
+    assert symbols.describe(BASE + 0x1305).name == "ntoskrnl!IofCallDriver+0x5"
+    assert symbols.describe(BASE + 0x1005).name == "ntoskrnl+0x1005"
+    assert [each.name for _, each in symbols.matching("nt!*")] == ["DbgPrint", "IofCallDriver"]
+
+
+def test_with_neither_a_place_in_the_module_is_named(memory: Memory) -> None:
     module = Module("example-buffered.sys", BASE, len(memory.pieces[BASE]), memory.read, Finder([]))
-    assert module.exports == []
-    place = Symbols([module]).describe(BASE + 0x5010)
-    assert place.name == "example-buffered+0x5010"
+    assert Symbols([module]).describe(BASE + 0x5010).name == "example-buffered+0x5010"
 
 
 @pytest.mark.parametrize("name", ["../secret.pdb", "a/b.pdb", "..", "x" * 300, ""])

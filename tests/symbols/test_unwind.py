@@ -14,7 +14,7 @@ from lab.symbols.symbols import Symbols
 from lab.symbols.unwind import How, unwind
 from lab.symbols.unwind_info import REGISTERS
 
-from .memory import BASE, BUILD, Memory
+from .memory import BASE, BUILD, Memory, bare_image
 
 STACK = 0xFFFFAA0000100000
 CALLER = 0xFFFFF80000401234
@@ -139,14 +139,7 @@ def test_a_stack_that_leads_back_to_itself_ends() -> None:
 
 def unwind_image(info: bytes, second: bytes = b"") -> Memory:
     """An image whose one function, at +0x1000, has this unwind information at +0x2000 (and more at +0x2100)."""
-    header = bytearray(0x3000)
-    header[:2] = b"MZ"
-    struct.pack_into("<I", header, 0x3C, 0x80)
-    struct.pack_into("<4sHHI8xHH", header, 0x80, b"PE\0\0", 0x8664, 1, 0, 0xF0, 0)
-    struct.pack_into("<III", header, 0x98 + 0x38, 0x3000, 0x400, 0)
-    struct.pack_into("<II", header, 0x98 + 0x70 + 3 * 8, 0x2800, 12)
-    struct.pack_into("<8sII20xI", header, 0x98 + 0xF0, b".text", 0x1000, 0x1000, 0x60000020)
-    header[0x1000:0x1100] = b"\x90" * 0x100
+    header = bare_image({3: (0x2800, 12)})
     header[0x2000 : 0x2000 + len(info)] = info
     header[0x2100 : 0x2100 + len(second)] = second
     struct.pack_into("<III", header, 0x2800, 0x1000, 0x1100, 0x2000)
