@@ -1,4 +1,4 @@
-"""`make benchmark`, or `python -m benchmarks [start|scenarios|burst ...]`."""
+"""`make benchmark`, or `python -m benchmarks [start|scenarios|burst|kd ...]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import burst, scenarios, start
+from benchmarks import burst, kd, scenarios, start
 from lab.cli import report
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Config], None]] = {
     "start": start.measure,
     "burst": burst.measure,
     "scenarios": scenarios.measure,
+    "kd": kd.measure,
 }
 
 

@@ -1,4 +1,4 @@
-"""An append-only file that never stalls its user."""
+"""An append-only file whose lines wait in memory until there is time to write them."""
 
 from __future__ import annotations
 
@@ -38,18 +38,30 @@ class Appender:
 
     def flush(self) -> int:
         """Write what waits; return how many lines were given up before, once writing works again."""
-        data = b"".join(self._waiting)
+        data = self.take()
+        return self.wrote(data, self.write(data))
+
+    def take(self) -> bytes:
+        """What waits, to be written without keeping anybody from adding more; it counts until `wrote`."""
+        waiting, self._waiting = self._waiting, []
+        return b"".join(waiting)
+
+    def write(self, data: bytes) -> bytes:
+        """Write what was taken, however long that lasts; return what the disk refuses."""
         written = 0
         try:
             while written < len(data):
                 written += os.write(self._file, data[written : written + (1 << 20)])
         except OSError:
-            # The link must go on. The next flush tries again.
-            self._waiting = [data[written:]]
-            self.size = len(data) - written
+            return data[written:]  # the link must go on: the next flush tries again
+        return b""
+
+    def wrote(self, data: bytes, refused: bytes) -> int:
+        """Done with what was taken; return how many lines were given up before, once writing works again."""
+        self.size -= len(data) - len(refused)
+        if refused:
+            self._waiting.insert(0, refused)
             return 0
-        self._waiting.clear()
-        self.size = 0
         lost, self._lost = self._lost, 0
         return lost
 

@@ -112,11 +112,13 @@ class KdClient:
         return self._reader.subscribe()
 
     def wait_for(self, predicate: Predicate, timeout: float) -> KdEvent:
-        """The first event from now on that fits. Raises HungError."""
+        """The first event from now on that fits; it is in the log file. Raises HungError."""
         with self.subscribe() as subscription:
             if self.state in (KdState.LOST, KdState.CLOSED):
                 raise self._reader.lost()
-            return subscription.wait_for(predicate, timeout)
+            event = subscription.wait_for(predicate, timeout)
+        self.flush()
+        return event
 
     # --- running and stopping ---
 
@@ -137,7 +139,6 @@ class KdClient:
         all it will: then it returns at once. Raises like `break_in`.
         """
         self._break_in(timeout, hold=False)
-        self.flush()
 
     def resume(self, timeout: float = SHORT, message: Manipulate | None = None) -> None:
         """Let a held target run; returns when it has taken that. Raises HungError.
@@ -153,10 +154,12 @@ class KdClient:
         future: Future[StopEvent | None] = Future()
         self._reader.command(lambda now: self._run.ask_break_in(future, now, hold=hold))
         try:
-            return self._reader.wait(future, timeout, f"the target did not answer a break-in in {timeout:g} s")
+            stop = self._reader.wait(future, timeout, f"the target did not answer a break-in in {timeout:g} s")
         except HungError:
             self._reader.post(lambda now: self._run.give_up_break_in(future, now))
             raise
+        self.flush()
+        return stop
 
     # --- requests to a held target ---
 

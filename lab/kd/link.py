@@ -87,6 +87,11 @@ class Link:
                 times.append(self._begun + OVERTAKEN_AFTER)
         return min(times) if times else None
 
+    @property
+    def missing(self) -> int:
+        """At least so many bytes are needed to complete a packet that has begun; 0: none has."""
+        return self._parser.missing
+
     def take_output(self) -> bytes:
         """Bytes to send to the target now."""
         output = bytes(self._output)

@@ -22,6 +22,7 @@ JSONL = "kd.jsonl"
 PLAIN = "kd.log"
 FLUSH_WITHIN = 0.02
 """Seconds that an entry may wait in memory."""
+RETRY_AFTER = 0.2
 FLUSH_BYTES = 1 << 16
 _OF_A_STEP = frozenset(("raw", "prompt", "module", "stop", "bugcheck"))
 """Kinds of entries, other than prints, that belong to the step during which they come."""
@@ -63,17 +64,17 @@ class KdLog:
             self._entries.mend_last_line()
         self._scenario: str | None = None
         self._scenario_json = "null"
-        self._due: float | None = None
+        self._disk = threading.Lock()
+        self._wanted = threading.Event()
+        self._hurry = threading.Event()
+        self._closing = False
+        self._writer = threading.Thread(target=self._write_behind, name="kd-log", daemon=True)
+        self._writer.start()
 
     @property
     def last_seq(self) -> int:
         """Sequence number of the newest entry, 0 if there is none."""
         return self._seq
-
-    @property
-    def flush_due(self) -> float | None:
-        """Monotonic time by which `flush` must be called; None when everything is on its way to the disk."""
-        return self._due
 
     def marker(self, text: str, scenario: str | None = None) -> int:
         """Write a marker; this and all later entries belong to `scenario`. It is in the file on return."""
@@ -115,9 +116,8 @@ class KdLog:
             if self._plain and "marker" not in origin:
                 self._plain.add(self._plain_text.render(kind, text))
             if self._entries.size > FLUSH_BYTES:
-                self._flush()
-            elif self._due is None:
-                self._due = time.monotonic() + FLUSH_WITHIN
+                self._hurry.set()
+            self._wanted.set()
             return self._seq
 
     def _origin(self, kind: str, text: str, extras: dict[str, Any]) -> dict[str, Any]:
@@ -131,17 +131,36 @@ class KdLog:
         return {}
 
     def flush(self) -> None:
-        """Hand everything to the operating system: it survives the death of this process."""
-        with self._lock:
+        """Hand everything to the operating system: it survives the death of this process.
+
+        Waits for the disk. Who may not wait leaves it to the log, which does so FLUSH_WITHIN after an entry.
+        """
+        with self._disk:
             self._flush()
 
     def close(self) -> None:
         """Flush and close; writing afterwards is an error."""
-        with self._lock:
+        self._closing = True
+        self._wanted.set()
+        if self._writer.is_alive():
+            self._writer.join()
+        with self._disk:
             self._flush()
             self._entries.close()
             if self._plain:
                 self._plain.close()
+
+    def _write_behind(self) -> None:
+        """On a thread of its own: a disk that is slow holds nobody up."""
+        while not self._closing:
+            self._wanted.wait()
+            self._wanted.clear()
+            if not self._closing:
+                self._hurry.wait(FLUSH_WITHIN)
+                self._hurry.clear()
+                self.flush()
+                if self._entries.size > FLUSH_BYTES:
+                    time.sleep(RETRY_AFTER)  # the disk refuses
 
     def _flushed(self, kind: str, text: str, extras: dict[str, Any]) -> int:
         seq = self.write(kind, None, text, extras)
@@ -149,14 +168,18 @@ class KdLog:
         return seq
 
     def _flush(self) -> None:
-        lost = self._entries.flush()
-        if self._plain:
-            self._plain.flush()
-        self._due = None
-        if self._entries.size:
-            self._due = time.monotonic() + 1.0
-        if lost:
-            self._seq += 1
-            text = f"{lost} entries are missing here: the log could not be written (disk full?)"
-            entry = LogEntry(self._seq, time.time(), "note", None, text, self._scenario)
-            self._entries.add(entry.to_json().encode("ascii") + b"\n")
+        """With `_disk` held, so that what is taken first is written first."""
+        with self._lock:
+            entries = self._entries.take()
+            plain = self._plain.take() if self._plain else b""
+        refused = self._entries.write(entries)
+        refused_plain = self._plain.write(plain) if self._plain else b""
+        with self._lock:
+            lost = self._entries.wrote(entries, refused)
+            if self._plain:
+                self._plain.wrote(plain, refused_plain)
+            if lost:
+                self._seq += 1
+                text = f"{lost} entries are missing here: the log could not be written (disk full?)"
+                entry = LogEntry(self._seq, time.time(), "note", None, text, self._scenario)
+                self._entries.add(entry.to_json().encode("ascii") + b"\n")

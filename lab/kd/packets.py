@@ -100,19 +100,31 @@ class Parser:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._needed = 0
+        """So many bytes the buffer must have before it can contain anything that is complete."""
 
     @property
     def pending(self) -> bytes:
         """Bytes kept because they may be the beginning of a packet."""
         return bytes(self._buffer)
 
+    @property
+    def missing(self) -> int:
+        """At least so many bytes are needed to complete a packet that has begun; 0: none has."""
+        if not self._buffer:
+            return 0
+        return max((self._needed or HEADER_SIZE) - len(self._buffer), 0)
+
     def clear(self) -> None:
         """Forget the pending bytes."""
         self._buffer.clear()
+        self._needed = 0
 
     def feed(self, data: bytes) -> list[Item]:
         """Take received bytes; return what they complete, in order."""
         self._buffer += data
+        if len(self._buffer) < self._needed:
+            return []  # a serial port brings one byte at a time
         return self._cut()
 
     def give_up(self) -> list[Item]:
@@ -133,6 +145,7 @@ class Parser:
         items: list[Item] = []
         at = 0
         noise_from = 0
+        keep_for = 0
         while True:
             if at == len(buffer) == noise_from:
                 keep = at
@@ -148,6 +161,7 @@ class Parser:
                 continue
             if at + length > len(buffer):
                 keep = at
+                keep_for = length
                 break
             packet = _decode(buffer, at, length)
             if packet is None:
@@ -161,6 +175,7 @@ class Parser:
         if keep > noise_from:
             items.append(Noise(buffer[noise_from:keep]))
         self._buffer = bytearray(buffer[keep:])
+        self._needed = keep_for
         return items
 
 

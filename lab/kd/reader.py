@@ -14,13 +14,9 @@ from typing import TypeVar
 
 from lab.errors import GuestLostError, HungError, LabError
 from lab.kd.events import (
-    BugcheckEvent,
-    InspectionEvent,
     KdEvent,
     LinkLostEvent,
-    ModuleEvent,
     PrintEvent,
-    StopEvent,
     describe,
     print_extras,
 )
@@ -31,7 +27,7 @@ from lab.kd.machine_clock import LONGEST_PAUSE, MachineClock
 from lab.kd.policy import Policy
 from lab.kd.session import Session
 from lab.kd.subscription import Subscription
-from lab.kd.transport import Transport
+from lab.kd.transport import GatheringTransport, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +36,8 @@ QUIET = 0.05
 """Seconds without a byte after which a paused machine has nothing more to say."""
 DRAIN_DEADLINE = 2.0
 JOIN_DEADLINE = 2.0
+TRICKLE = 0.01
+"""Seconds for which nothing is looked at but the bytes of a packet: a serial port brings them one by one."""
 _GLANCE = 0.5
 """Seconds after which somebody who waits looks whether the thread still lives."""
 _HANG_ADVICE = "the guest may hang with interrupts off: see the end of its console.log and kd.log, then restart the lab"
@@ -59,11 +57,14 @@ class Reader:
         self.session = Session(policy, self._emit)
         self.clock = MachineClock()
         self._transport = transport
+        self._gathering = transport if isinstance(transport, GatheringTransport) else None
         self._log = log
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._subscriptions: tuple[Subscription, ...] = ()
         self._changing = threading.Lock()
         self._closing = False
+        self._within_packet = False
+        self._look_up_at = 0.0
         self._why_lost = ""
         self._thread = threading.Thread(target=self._run, name="kd-reader", daemon=True)
 
@@ -174,15 +175,26 @@ class Reader:
 
     def _read(self) -> None:
         while not self._closing:
-            data = self._transport.recv(CHUNK, self._patience())
+            data = self._receive()
             if data:
                 self.clock.go_on()
-            if not self._take(data) or not self._commands.empty():
+            if not self._take(data):
+                self._within_packet = False
+            elif self._within_packet and self._commands.empty():
+                continue
+            if not data or not self._commands.empty():
                 now = self.clock.now()
                 while not self._commands.empty():
                     self._commands.get()(now)
                 self._send(self.session.work(now))
-            self._flush_if_due()
+
+    def _receive(self) -> bytes | None:
+        if not self._within_packet:
+            return self._transport.recv(CHUNK, self._patience())
+        missing = self.session.link.missing
+        if missing and self._gathering:
+            return self._gathering.recv_rest(missing)
+        return self._transport.recv(CHUNK, TRICKLE)
 
     def _take(self, data: bytes | None) -> bool:
         """Deal with received bytes, acknowledgements first; False when there were none."""
@@ -192,7 +204,10 @@ class Reader:
             return False
         now = self.clock.now()
         self._send(self.session.receive(data, now))
-        self._send(self.session.work(now))
+        self._within_packet = not self.session.has_news and now < self._look_up_at
+        if not self._within_packet:
+            self._send(self.session.work(now))
+            self._look_up_at = now + TRICKLE
         return True
 
     def _patience(self) -> float:
@@ -202,17 +217,11 @@ class Reader:
         waits = [LONGEST_PAUSE]
         if self.session.due is not None and not self.clock.paused:
             waits.append(self.session.due - self.clock.now())
-        if self._log and self._log.flush_due is not None:
-            waits.append(self._log.flush_due - time.monotonic())
         return max(min(waits), 0.0)
 
     def _send(self, data: bytes) -> None:
         if data:
             self._transport.send(data)
-
-    def _flush_if_due(self) -> None:
-        if self._log and self._log.flush_due is not None and time.monotonic() >= self._log.flush_due:
-            self._log.flush()
 
     def _drain(self, take: Callable[[bytes | None], bool]) -> None:
         """Read until nothing more comes."""
@@ -232,8 +241,6 @@ class Reader:
                 seq = self._log.write("print", event.processor, event.text, print_extras(event))
             else:
                 seq = self._log.write(*describe(event))
-                if isinstance(event, StopEvent | InspectionEvent | BugcheckEvent | ModuleEvent):
-                    self._log.flush()
         if self._subscriptions:
             event = dataclasses.replace(event, seq=seq)
             for subscription in self._subscriptions:

@@ -42,6 +42,11 @@ class Session:
         self._incoming += self.link.receive(data, now)
         return self.link.take_output()
 
+    @property
+    def has_news(self) -> bool:
+        """Did the bytes so far say anything that `work` has not dealt with?"""
+        return bool(self._incoming)
+
     def work(self, now: float) -> bytes:
         """Deal with everything received and due; return what is to be sent."""
         self._incoming += self.link.tick(now)

@@ -6,15 +6,18 @@ import contextlib
 import os
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lab.errors import GuestLostError
 
 CONNECT_DEADLINE = 5.0
 MAX_UNSENT = 1 << 20
+GATHER_WITHIN = 0.01
+"""Seconds."""
 
 
 class Transport(Protocol):
@@ -99,12 +102,41 @@ class DescriptorTransport:
             return
 
 
+@runtime_checkable
+class GatheringTransport(Transport, Protocol):
+    """One that can leave it to the operating system to put a packet together."""
+
+    def recv_rest(self, count: int) -> bytes | None:
+        """`count` bytes that are about to come; after GATHER_WITHIN what there is of them, None for nothing.
+
+        Not ended by `wake`. A serial port brings its bytes one by one, and each wakes whoever waits for any.
+        """
+
+
 class SocketTransport(DescriptorTransport):
     """A connected stream socket."""
 
     def __init__(self, connection: socket.socket) -> None:
-        connection.setblocking(False)
-        super().__init__(connection.fileno(), connection.recv, connection.send, connection.close)
+        # It waits in `recv_rest` alone, and there not for long.
+        connection.settimeout(None)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, int(GATHER_WITHIN * 1e6)))
+        self._connection = connection
+        super().__init__(connection.fileno(), self._recv_now, self._send_now, connection.close)
+
+    def recv_rest(self, count: int) -> bytes | None:
+        """See GatheringTransport."""
+        try:
+            return self._connection.recv(count, 0 if self._unsent else socket.MSG_WAITALL)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except ConnectionError:
+            return b""
+
+    def _recv_now(self, size: int) -> bytes:
+        return self._connection.recv(size, socket.MSG_DONTWAIT)
+
+    def _send_now(self, data: bytes) -> int:
+        return self._connection.send(data, socket.MSG_DONTWAIT)
 
 
 class UnixTransport(SocketTransport):

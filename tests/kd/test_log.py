@@ -43,14 +43,11 @@ def test_a_line_has_the_documented_fields(tmp_path: Path, monkeypatch: pytest.Mo
     assert [entry.to_json() for entry in read_log(log.path)] == log.path.read_text().splitlines()
 
 
-def test_markers_and_notes_are_in_the_file_at_once_and_prints_after_flush(tmp_path: Path) -> None:
+def test_markers_and_notes_are_in_the_file_at_once(tmp_path: Path) -> None:
     log = KdLog(tmp_path)
     log.write("print", 0, "x", {})
-    assert list(read_log(log.path)) == []
-    assert log.flush_due is not None
     assert log.marker("m", scenario="s") == 2
     assert [entry.scenario for entry in read_log(log.path)] == [None, "s"]
-    assert log.flush_due is None
     assert log.note("n", lost=True) == log.last_seq == 3
     assert next(read_log(log.path, since_seq=2)).extras == {"lost": True}
     log.close()
@@ -125,6 +122,39 @@ def test_the_plain_log_is_what_was_printed_with_the_rest_on_lines_of_its_own(tmp
         log.write(kind, 0, text, {})
     log.close()
     assert (tmp_path / "kd.log").read_text() == "half line\nun\n--- note: a\\nb\n\\x1b[2J\\x00\\x9b\n"
+
+
+def test_prints_are_in_the_file_soon_without_a_flush(tmp_path: Path) -> None:
+    log = KdLog(tmp_path)
+    log.write("print", 0, "x", {})
+    deadline = time.monotonic() + 5.0
+    while not list(read_log(log.path)):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    log.close()
+
+
+def test_a_disk_that_stalls_delays_nobody_who_writes(tmp_path: Path) -> None:
+    """A pipe that nobody empties: writing into it waits, as it does for a disk that is busy."""
+    pipe = tmp_path / "kd.jsonl"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDWR)
+    log = KdLog.at(pipe)
+    begin = time.monotonic()
+    while time.monotonic() < begin + 0.3:
+        log.write("print", 0, "x" * 400, {})
+        time.sleep(0.0005)
+    begin = time.monotonic()
+    sequence = log.write("print", 0, "last", {})
+    assert time.monotonic() - begin < 0.1
+    closing = threading.Thread(target=log.close)
+    closing.start()
+    data = b""
+    while f'"seq":{sequence},'.encode() not in data or not data.endswith(b"\n"):
+        data += os.read(reading, 1 << 20)
+    closing.join(5.0)
+    assert [json.loads(line)["seq"] for line in data.splitlines()] == list(range(1, sequence + 1))
+    os.close(reading)
 
 
 def test_a_full_disk_stalls_nobody_and_is_told_when_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
