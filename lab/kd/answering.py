@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.kd.answer import Outcome, Stop, answer
+from lab.kd.answer import Outcome, Stop, answer, stands_on_int3
 from lab.kd.bugcheck import Bugcheck
 from lab.kd.dialogue import Dialogue
 from lab.kd.events import InspectionEvent, KdEvent
@@ -30,6 +30,11 @@ class Answering:
         self._link = link
         self._emit = emit
         self._dialogue: Dialogue[Outcome] = Dialogue(queue)
+
+    def reason(self, change: ExceptionChange, *, asked: bool) -> tuple[str, Reaction]:
+        """Why it stopped, and what the policy says. `asked`: a break-in is not answered yet."""
+        own = stands_on_int3(change, self.knowledge)
+        return self.reasons.of(change, asked, self.policy, own_int3=own)
 
     def begin(
         self,

@@ -64,11 +64,14 @@ class BreakIn:
         self._next = None
         return waiting
 
-    def stopped(self, *, was_break_in: bool) -> list[Waiter]:
-        """The target has stopped on an exception: all who wait have what they wanted."""
+    def stopped(self, *, was_break_in: bool, held: bool) -> list[Waiter]:
+        """The target has stopped on an exception; those who have what they wanted.
+
+        Another stop that goes on at once is not what was asked for: the answer comes behind it.
+        """
         if was_break_in:
             self._unanswered -= 1
-        return self.take()
+        return self.take() if was_break_in or held else []
 
     def restart(self, now: float) -> None:
         """The target went back in time: what it was asked before never happened."""

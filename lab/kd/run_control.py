@@ -232,7 +232,7 @@ class RunControl:
 
     def _exception(self, change: ExceptionChange, now: float, *, told: bool) -> None:
         """Say why it stopped, tell who waits, and give it to the owner or deal with it by policy."""
-        reason, reaction = self.answering.reasons.of(change, self.break_in.expects_stop(now), self.answering.policy)
+        reason, reaction = self.answering.reason(change, asked=self.break_in.expects_stop(now))
         quiet = reason == BREAK_IN and not self.break_in.wants_hold
         owned = self.ownership.owner is not None and not quiet
         self.ownership.otherwise = reaction
@@ -243,7 +243,7 @@ class RunControl:
         self.event = StopEvent.of(change, reason, reaction)
         if not quiet and not told:
             self._emit(self.event)
-        waiting = self.break_in.stopped(was_break_in=reason == BREAK_IN)
+        waiting = self.break_in.stopped(was_break_in=reason == BREAK_IN, held=self.held)
         if self.held:
             self._holders = set() if by_policy else set(waiting)
             for future in waiting:
@@ -270,6 +270,8 @@ class RunControl:
         """A reply."""
         if reply.api == Api.GET_VERSION and not reply.failed:
             self.answering.knowledge.learn(decode_version(reply))
+        if reply.api == Api.WRITE_BREAKPOINT and not reply.failed:
+            self.answering.reasons.breakpoint_set(int.from_bytes(reply.union[:8], "little"))
         self._requests.reply(reply)
 
     def acknowledged(self, event: Acknowledged, now: float) -> None:

@@ -13,6 +13,8 @@ BREAK_IN = "break-in"
 BREAKPOINT = "breakpoint"
 EXCEPTION = "exception"
 BUGCHECK = "bugcheck"
+_BREAKPOINTS = 4096
+"""Remembered places of breakpoints."""
 
 
 class StopReasons:
@@ -25,6 +27,7 @@ class StopReasons:
         self._bugcheck_address: int | None = None
         self._repeats = 0
         self._told: Bugcheck | None = None
+        self._breakpoints: set[int] = set()
         self._compared = False
         """Was it compared with what the kernel's memory says?"""
 
@@ -40,8 +43,16 @@ class StopReasons:
             ]
         return [NoteEvent(text=f"driver at fault: {driver}")] if driver else []
 
-    def of(self, change: ExceptionChange, asked: bool, policy: Policy) -> tuple[str, Reaction]:
-        """The reason of a stop, and what the policy says to do. `asked`: a break-in is not answered yet."""
+    def breakpoint_set(self, address: int) -> None:
+        """The target was given a breakpoint there."""
+        if len(self._breakpoints) < _BREAKPOINTS:
+            self._breakpoints.add(address)
+
+    def of(self, change: ExceptionChange, asked: bool, policy: Policy, *, own_int3: bool) -> tuple[str, Reaction]:
+        """The reason of a stop, and what the policy says to do.
+
+        `asked`: a break-in is not answered yet. `own_int3`: a breakpoint instruction of the code itself is there.
+        """
         here = change.program_counter
         if is_user_mode(change):
             return (BREAKPOINT if change.code == STATUS_BREAKPOINT else EXCEPTION), policy.user_exception
@@ -50,7 +61,9 @@ class StopReasons:
                 self._died = False
                 self._bugcheck_address = here
                 return self._bugcheck(policy)
-            if asked and self._break_in_address in (None, here):
+            # A kernel breaks in at one place, with an instruction of its own; other targets wherever they are.
+            elsewhere = not own_int3 and here not in self._breakpoints
+            if asked and (self._break_in_address in (None, here) or elsewhere):
                 self._break_in_address = here
                 return BREAK_IN, Reaction.CONTINUE
             if here == self._bugcheck_address:
@@ -96,6 +109,7 @@ class StopReasons:
         self._repeats = 0
         self._told = None
         self._compared = False
+        self._breakpoints.clear()
 
     def to_json(self) -> dict[str, Any]:
         """Part of the link's state in a snapshot."""

@@ -459,3 +459,45 @@ def test_a_stop_that_comes_when_nobody_waits_any_more_is_let_go(others: int) -> 
     if stops:
         wire.resume()
     finish(wire)
+
+
+def test_a_target_that_breaks_in_wherever_it_is_does_so_unseen() -> None:
+    kernel = Kernel()
+    kernel.end = 0
+    wire = Wire(Target([print_message(b"x\n")]))
+    wire.target.kernel = kernel
+    finish(wire)
+    for number in range(5):
+        kernel.counter = kernel.code + 0x40 * number
+        synced = wire.sync()
+        assert wire.run(5.0, synced.done)
+    finish(wire)
+    assert stops(wire) == []
+
+
+def test_a_breakpoint_that_is_hit_before_a_break_in_is_answered_is_no_break_in() -> None:
+    kernel = Kernel()
+    wire = Wire(Target([]), policy=Policy(breakpoint=Reaction.HOLD))
+    wire.target.kernel = kernel
+    first = wire.stop()
+    assert wire.run(5.0, first.done)
+    at = kernel.code + 0x20
+    reply: Future[Manipulate] = Future()
+    wire.session.run.request(requests.write_breakpoint(at), reply)
+    assert wire.run(5.0, reply.done)
+    resumed = wire.resume()
+    wire.run(0.02, resumed.done)
+    wire.session.run.ask_break_in(Future(), wire.now, hold=False)
+    assert wire.run(5.0, lambda: len(stops(wire)) == 2)
+    assert stops(wire)[1].reason == "breakpoint"
+
+
+def test_sync_waits_for_its_own_stop() -> None:
+    """What is printed between another stop and ours came before the call, too."""
+    wire = Wire(Target([print_message(b"x\n")]), policy=Policy(collect=False))
+    finish(wire)
+    wire.target.script.extend([exception_message(0xC0000005, CODE), print_message(b"late\n")])
+    synced = wire.sync()
+    wire.target.tick(wire.now)  # the exception is on its way before the break-in arrives
+    assert wire.run(10.0, synced.done)
+    assert wire.printed == b"x\nlate\n"
