@@ -50,7 +50,8 @@ class Guest:
 
     def write(self, kind: int, payload: bytes) -> None:
         """What the driver host writes."""
-        os.write(self._carrier, struct.pack("<4sHHIIIIQ", b"KDR1", 32 + len(payload), kind, 40, 44, 0, 1, 0) + payload)
+        head = struct.pack("<4sHHII", b"KDR2", 64 + len(payload), kind, 40, 44)
+        os.write(self._carrier, head.ljust(64, b"\0") + payload)
 
     def print(self, text: bytes) -> None:
         self.write(PRINT, struct.pack("<III", 101, 3, 0) + text)

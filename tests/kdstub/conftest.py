@@ -61,6 +61,14 @@ def kdstub_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "kdstub"
 
 
+@pytest.fixture(scope="session")
+def debuggee_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("debuggee") / "debuggee"
+    source = Path(__file__).with_name("debuggee.c")
+    subprocess.run(["cc", "-O1", "-g", "-pthread", "-o", path, source], check=True)
+    return path
+
+
 @pytest.fixture
 def stub(kdstub_binary: Path, tmp_path: Path) -> Iterator[Stub]:
     stub = Stub(kdstub_binary, tmp_path / "carrier")

@@ -6,7 +6,7 @@ import threading
 
 from .conftest import Stub
 from .host import DEBUG_IO, Packet, printed
-from .records import MAX_TEXT, print_record, record
+from .records import MAX_TEXT, print_record, record, user_print_record
 
 
 def test_each_print_is_one_packet(stub: Stub) -> None:
@@ -68,7 +68,7 @@ def test_records_that_arrive_byte_by_byte(stub: Stub) -> None:
 
 def test_unknown_kinds_and_damage_are_skipped_and_said(stub: Stub) -> None:
     stub.write(b"garbage" * 9, print_record(b"a"), record(77, b"?" * 50), record(1, b"short"), print_record(b"b"))
-    stub.write(b"KDR1" + b"\xff" * 40, print_record(b"end"))
+    stub.write(b"KDR2" + b"\xff" * 40, b"KDR1" + b"\xff" * 40, print_record(b"end"))
     assert stub.host.prints(b"end") == b"abend"
     assert "no record" in stub.close()
 
@@ -78,4 +78,14 @@ def test_processor_and_layout_of_a_print(stub: Stub) -> None:
     packet = stub.host.take()
     assert packet
     assert packet.type == DEBUG_IO
-    assert packet.payload == bytes.fromhex("30320000 0000 0000 02000000 00000000") + b"hi"
+    assert packet.payload == bytes.fromhex("30320000 4b4c 0000 02000000 65030000") + b"hi"
+
+
+def test_a_print_tells_component_level_and_the_process_it_was_made_for(stub: Stub) -> None:
+    stub.write(print_record(b"a", component=77, level=2, client=0x1F4), print_record(b"b", level=0xFFFFFFFF))
+    stub.write(user_print_record(b"c", 0x1F8))
+    for expected in (77 | 2 << 8 | 0x7D << 16, 101 | 31 << 8, 101 | 3 << 8 | 0x7E << 16):
+        packet = stub.host.take()
+        assert packet
+        assert packet.payload[4:6] == b"KL"
+        assert int.from_bytes(packet.payload[12:16], "little") == expected

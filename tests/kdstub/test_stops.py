@@ -10,7 +10,18 @@ import time
 import pytest
 
 from .conftest import Stub
-from .host import BREAK_IN, CONTINUE, CONTINUE2, DEBUG_IO, GET_VERSION, STATE_CHANGE, Stop, printed, request
+from .host import (
+    BREAK_IN,
+    CONTINUE,
+    CONTINUE2,
+    DEBUG_IO,
+    GET_VERSION,
+    STATE_CHANGE,
+    SWITCH_PROCESSOR,
+    Stop,
+    printed,
+    request,
+)
 from .records import bugcheck_record, exception_record, module_record, print_record
 
 BREAKPOINT = 0x80000003
@@ -108,7 +119,7 @@ def test_version(stub: Stub) -> None:
     assert reply[32:56] == bytes(24), "no kernel addresses, rather than invented ones"
 
 
-APIS = [api for api in range(0x3130, 0x3163) if api not in (CONTINUE, CONTINUE2, GET_VERSION)]
+APIS = [api for api in range(0x3130, 0x3163) if api not in (CONTINUE, CONTINUE2, GET_VERSION, SWITCH_PROCESSOR)]
 
 
 @pytest.mark.parametrize("length", [56, 300, 4], ids=["plain", "with data", "short"])

@@ -5,22 +5,27 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "serial.h"
 #include "target.h"
 
-static const char USAGE[] = "usage: kdstub [--ack-timeout-ms N] [--tries N] [--build N] SERIAL CARRIER\n"
+static const char USAGE[] = "usage: kdstub [--ack-timeout-ms N] [--tries N] [--build N] [--machine 1] SERIAL CARRIER\n"
                             "  SERIAL   tty device, or fd:N\n"
-                            "  CARRIER  FIFO with the driver host's records, or fd:N\n";
+                            "  CARRIER  FIFO with the driver host's records, or fd:N\n"
+                            "  --machine 1: the debugger may restart this machine\n";
 
 struct options {
     int ack_timeout;
     int tries;
     int build;
+    int machine;
     const char *serial;
     const char *carrier;
 };
@@ -44,12 +49,13 @@ static bool parse_number(const char *text, int *to)
 
 static bool parse_options(int argc, char **argv, struct options *options)
 {
-    *options = (struct options){.ack_timeout = 500, .tries = 20, .build = 19043};
+    *options = (struct options){.ack_timeout = 500, .tries = 20, .build = 19043, .machine = 0};
     int i = 1;
     for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
         int *to = strcmp(argv[i], "--ack-timeout-ms") == 0 ? &options->ack_timeout
                   : strcmp(argv[i], "--tries") == 0        ? &options->tries
                   : strcmp(argv[i], "--build") == 0        ? &options->build
+                  : strcmp(argv[i], "--machine") == 0      ? &options->machine
                                                            : NULL;
         if (!to || !parse_number(argv[i + 1], to))
             return false;
@@ -114,32 +120,77 @@ static int wait_time(const struct target *target)
     return left < 0 ? 0 : (int)left + 1;
 }
 
-/* One turn: say what there is to say, wait, listen. False when the serial line is gone. */
-static bool turn(struct target *target, int serial)
+/* False when it is time to end. */
+static bool take_signals(struct target *target, int signals)
+{
+    struct signalfd_siginfo info;
+    bool ends = false;
+    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        ends = ends || info.ssi_signo == SIGTERM;
+        if (info.ssi_signo == SIGUSR1)
+            target->shutting_down = true;
+    }
+    target_wait(target);
+    return !ends;
+}
+
+enum { SERIAL, CARRIER, SIGNALS, PROCESSES, DESCRIPTORS = PROCESSES + HOSTS_MAX };
+
+static void watch(const struct target *target, int serial, int signals, struct pollfd fds[DESCRIPTORS])
 {
     size_t unsent;
+    link_output(&target->link, &unsent);
+    bool hungry = target_is_hungry(target) && !target->records.ended;
+    fds[SERIAL] = (struct pollfd){.fd = serial, .events = unsent ? POLLIN | POLLOUT : POLLIN};
+    fds[CARRIER] = (struct pollfd){.fd = hungry ? target->records.fd : -1, .events = POLLIN};
+    fds[SIGNALS] = (struct pollfd){.fd = signals, .events = POLLIN};
+    for (size_t i = 0; i < HOSTS_MAX; i++) {
+        const struct host *host = &target->hosts.entries[i];
+        bool watched = host->process.pid && !host->ended;
+        fds[PROCESSES + i] = (struct pollfd){.fd = watched ? host->process.pidfd : -1, .events = POLLIN};
+    }
+}
+
+/* One turn: say what there is to say, wait, listen. False when the serial line is gone, or it is time to end. */
+static bool turn(struct target *target, int serial, int signals)
+{
+    size_t unsent;
+    struct pollfd fds[DESCRIPTORS];
     target_run(target);
     if (!transmit(target, serial))
         return false;
-    link_output(&target->link, &unsent);
 
-    bool hungry = target_is_hungry(target) && !target->records.ended;
-    struct pollfd fds[] = {
-        {.fd = serial, .events = unsent ? POLLIN | POLLOUT : POLLIN},
-        {.fd = hungry ? target->records.fd : -1, .events = POLLIN},
-    };
-    if (poll(fds, 2, wait_time(target)) < 0 && errno != EINTR)
+    watch(target, serial, signals, fds);
+    if (poll(fds, DESCRIPTORS, wait_time(target)) < 0 && errno != EINTR)
         return false;
-    if (fds[0].revents & ~POLLOUT && !receive(target, serial))
+    for (size_t i = 0; i < HOSTS_MAX; i++)
+        if (fds[PROCESSES + i].revents)
+            target_ended(target, &target->hosts.entries[i]);
+    if (fds[SIGNALS].revents && !take_signals(target, signals))
         return false;
+    if (fds[SERIAL].revents & ~POLLOUT && !receive(target, serial)) {
+        fprintf(stderr, "kdstub: the serial line is gone\n");
+        return false;
+    }
     take_events(target);
-    if (fds[1].revents)
+    if (fds[CARRIER].revents)
         records_fill(&target->records);
 
     link_output(&target->link, &unsent);
     enum link_event event = link_tick(&target->link, monotonic_ms(), unsent == 0 && serial_is_idle(serial));
     handle(target, event, NULL);
     return true;
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 static int open_or_complain(int fd, const char *what, const char *name)
@@ -159,11 +210,13 @@ int main(int argc, char **argv)
     }
     int serial = open_or_complain(serial_open(options.serial), "serial line", options.serial);
     int carrier = open_or_complain(records_open(options.carrier), "carrier", options.carrier);
-    if (serial < 0 || carrier < 0)
+    int signals = open_signals();
+    if (serial < 0 || carrier < 0 || signals < 0)
         return 1;
     target_init(&target, carrier, options.ack_timeout, options.tries, (unsigned)options.build);
-    while (turn(&target, serial))
+    target.is_machine = options.machine != 0;
+    while (turn(&target, serial, signals))
         ;
-    fprintf(stderr, "kdstub: the serial line is gone\n");
+    hosts_release(&target.hosts);
     return 0;
 }

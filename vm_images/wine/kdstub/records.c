@@ -10,13 +10,25 @@
 #include "bytes.h"
 #include "descriptor.h"
 
-/* A record: a header of 32 bytes (magic, u16 length of it all, u16 kind, ...), then what the kind says. */
-enum { HEADER = 32, RECORD_MAX = 4096 };
-enum { KIND_PRINT = 1, KIND_LOAD = 2, KIND_UNLOAD = 3, KIND_BUGCHECK = 4, KIND_EXCEPTION = 5 };
-enum { PRINT_TEXT = 44, MODULE_NAME = 56, BUGCHECK_DRIVER = 80, EXCEPTION_DRIVER = 200 };
+/* A record: a header (magic, u16 length of it all, u16 kind, ...), then what the kind says; wine/kdrecord.h among the
+ * patches has the layout. User programs, which only print, may use the short header. */
+enum { SHORT_HEADER = 32, HEADER = 64, RECORD_MAX = 4096 };
+enum {
+    KIND_PRINT = 1,
+    KIND_LOAD = 2,
+    KIND_UNLOAD = 3,
+    KIND_BUGCHECK = 4,
+    KIND_EXCEPTION = 5,
+    KIND_HOST = 6,
+    KIND_GOODBYE = 7,
+};
+/* Of what follows the header. */
+enum { PRINT_TEXT = 12, MODULE_NAME = 24, BUGCHECK_DRIVER = 48, EXCEPTION_DRIVER = 144, HOST_SIZE = 48 };
+enum { BUILTIN = 1 };
 enum { KMODE_EXCEPTION_NOT_HANDLED = 0x1E };
 
-static const uint32_t MAGIC = 0x3152444B; /* "KDR1" */
+static const uint32_t SHORT_MAGIC = 0x3152444B; /* "KDR1" */
+static const uint32_t MAGIC = 0x3252444B;       /* "KDR2" */
 
 int records_open(const char *name)
 {
@@ -62,75 +74,120 @@ static void skip_damaged(struct records *records)
     take(records, next ? (size_t)(next - bytes) : length);
 }
 
-static void parse_module(const uint8_t *bytes, size_t length, bool unload, struct record *record)
+static void parse_print(const uint8_t *body, size_t length, uint32_t process, struct record *record)
+{
+    record->kind = RECORD_PRINT;
+    record->origin = (struct origin){.component = get_u32(body), .level = get_u32(body + 4), .process = process};
+    record->text = body + PRINT_TEXT;
+    record->length = length - PRINT_TEXT;
+}
+
+static void parse_module(const uint8_t *body, size_t length, bool unload, struct record *record)
 {
     record->kind = RECORD_MODULE;
+    record->is_builtin = get_u32(body + 20) & BUILTIN;
     record->module = (struct module){
-        .base = get_u64(bytes + 32),
-        .size = get_u32(bytes + 40),
-        .checksum = get_u32(bytes + 44),
+        .base = get_u64(body),
+        .size = get_u32(body + 8),
+        .checksum = get_u32(body + 12),
         .unload = unload,
-        .name = bytes + MODULE_NAME,
+        .name = body + MODULE_NAME,
         .name_length = length - MODULE_NAME,
     };
 }
 
-static void parse_bugcheck(const uint8_t *bytes, size_t length, struct record *record)
+static void parse_bugcheck(const uint8_t *body, size_t length, struct record *record)
 {
     record->kind = RECORD_BUGCHECK;
-    record->bugcheck.code = get_u32(bytes + 32);
+    record->bugcheck.code = get_u32(body);
     for (size_t i = 0; i < 4; i++)
-        record->bugcheck.parameters[i] = get_u64(bytes + 40 + 8 * i);
-    record->bugcheck.driver = bytes + BUGCHECK_DRIVER;
+        record->bugcheck.parameters[i] = get_u64(body + 8 + 8 * i);
+    record->bugcheck.driver = body + BUGCHECK_DRIVER;
     record->bugcheck.driver_length = length - BUGCHECK_DRIVER;
 }
 
-static void parse_exception(const uint8_t *bytes, size_t length, struct record *record)
+static void parse_exception(const uint8_t *body, size_t length, struct record *record)
 {
     struct exception *exception = &record->exception;
     record->kind = RECORD_EXCEPTION;
-    exception->code = get_u32(bytes + 32);
-    exception->flags = get_u32(bytes + 36);
-    exception->address = get_u64(bytes + 40);
-    exception->parameter_count = get_u32(bytes + 48);
+    exception->code = get_u32(body);
+    exception->flags = get_u32(body + 4);
+    exception->address = get_u64(body + 8);
+    exception->parameter_count = get_u32(body + 16);
+    exception->first_chance = get_u32(body + 20) != 0;
     if (exception->parameter_count > EXCEPTION_PARAMETERS)
         exception->parameter_count = EXCEPTION_PARAMETERS;
     for (size_t i = 0; i < EXCEPTION_PARAMETERS; i++)
-        exception->parameters[i] = get_u64(bytes + 56 + 8 * i);
+        exception->parameters[i] = get_u64(body + 24 + 8 * i);
     record->bugcheck = (struct bugcheck){
         .code = KMODE_EXCEPTION_NOT_HANDLED,
         .parameters = {exception->code, exception->address, exception->parameters[0], exception->parameters[1]},
-        .driver = bytes + EXCEPTION_DRIVER,
+        .driver = body + EXCEPTION_DRIVER,
         .driver_length = length - EXCEPTION_DRIVER,
     };
 }
 
+static void parse_host(const uint8_t *body, struct record *record)
+{
+    record->kind = RECORD_HOST;
+    record->landmarks = (struct landmarks){
+        .kernel_base = get_u64(body),
+        .module_list = get_u64(body + 8),
+        .data_list = get_u64(body + 16),
+        .bugcheck_data = get_u64(body + 24),
+        .teb_client = get_u32(body + 32),
+        .teb_frame = get_u32(body + 36),
+        .frame_stack = get_u64(body + 40),
+    };
+}
+
 /* False: of an unknown kind, or too short for its kind. */
+static bool parse_body(unsigned kind, const uint8_t *body, size_t length, uint32_t process, struct record *record)
+{
+    if (kind == KIND_PRINT && length >= PRINT_TEXT)
+        parse_print(body, length, process, record);
+    else if ((kind == KIND_LOAD || kind == KIND_UNLOAD) && length >= MODULE_NAME)
+        parse_module(body, length, kind == KIND_UNLOAD, record);
+    else if (kind == KIND_BUGCHECK && length >= BUGCHECK_DRIVER)
+        parse_bugcheck(body, length, record);
+    else if (kind == KIND_EXCEPTION && length >= EXCEPTION_DRIVER)
+        parse_exception(body, length, record);
+    else if (kind == KIND_HOST && length >= HOST_SIZE)
+        parse_host(body, record);
+    else if (kind == KIND_GOODBYE)
+        record->kind = RECORD_GOODBYE;
+    else
+        return false;
+    return true;
+}
+
 static bool parse(const uint8_t *bytes, size_t length, struct record *record)
 {
     unsigned kind = get_u16(bytes + 6);
-    if (kind == KIND_PRINT && length >= PRINT_TEXT) {
-        record->kind = RECORD_PRINT;
-        record->text = bytes + PRINT_TEXT;
-        record->length = length - PRINT_TEXT;
-    } else if ((kind == KIND_LOAD || kind == KIND_UNLOAD) && length >= MODULE_NAME) {
-        parse_module(bytes, length, kind == KIND_UNLOAD, record);
-    } else if (kind == KIND_BUGCHECK && length >= BUGCHECK_DRIVER) {
-        parse_bugcheck(bytes, length, record);
-    } else if (kind == KIND_EXCEPTION && length >= EXCEPTION_DRIVER) {
-        parse_exception(bytes, length, record);
-    } else {
+    *record = (struct record){.windows_pid = get_u32(bytes + 8)};
+    if (get_u32(bytes) == SHORT_MAGIC)
+        return kind == KIND_PRINT && parse_body(kind, bytes + SHORT_HEADER, length - SHORT_HEADER, record->windows_pid, record);
+    if (length < HEADER)
         return false;
-    }
-    return true;
+    record->unix_pid = (pid_t)get_u32(bytes + 24);
+    record->unix_tid = (pid_t)get_u32(bytes + 28);
+    record->sequence = get_u32(bytes + 32);
+    record->hold = get_u64(bytes + 48);
+    record->context = get_u64(bytes + 56);
+    return parse_body(kind, bytes + HEADER, length - HEADER, get_u32(bytes + 16), record);
+}
+
+static bool is_record(uint32_t magic, size_t length)
+{
+    return (magic == MAGIC || magic == SHORT_MAGIC) && length >= SHORT_HEADER && length <= RECORD_MAX;
 }
 
 bool records_next(struct records *records, struct record *record)
 {
-    while (records->end - records->start >= HEADER) {
+    while (records->end - records->start >= SHORT_HEADER) {
         const uint8_t *bytes = records->buffer + records->start;
         size_t length = get_u16(bytes + 4);
-        if (get_u32(bytes) != MAGIC || length < HEADER || length > RECORD_MAX) {
+        if (!is_record(get_u32(bytes), length)) {
             skip_damaged(records);
             continue;
         }

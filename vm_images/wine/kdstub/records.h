@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "messages.h"
 
@@ -15,16 +16,35 @@ enum record_kind {
     RECORD_PRINT,
     RECORD_MODULE,
     RECORD_BUGCHECK,
-    RECORD_EXCEPTION, /* the driver host dies of it; `bugcheck` is what NT would make of it */
+    RECORD_EXCEPTION, /* of a second chance the driver host dies; `bugcheck` is what NT would make of it */
+    RECORD_HOST,      /* where things are in a driver host */
+    RECORD_GOODBYE,   /* a driver host ends in order */
+};
+
+/* Where to find what in a driver host's memory. All 0: not known. */
+struct landmarks {
+    uint64_t kernel_base, module_list, data_list, bugcheck_data;
+    uint32_t teb_client; /* offset in a TEB: not 0 in a thread that serves a request */
+    uint32_t teb_frame;  /* offset in a TEB: the frame of a thread that is on Wine's Unix side */
+    uint64_t frame_stack; /* such a thread's stack is so many bytes below its frame */
 };
 
 struct record {
     enum record_kind kind;
+    uint32_t windows_pid; /* of the writer */
+    pid_t unix_pid, unix_tid; /* of the writer, 0 if it is no driver host */
+    uint32_t sequence;
+    uint64_t hold;    /* where the writer waits to be let go, 0 if it does not wait */
+    uint64_t context; /* the writer's CONTEXT that this is about, 0 if there is none */
+
     const uint8_t *text; /* RECORD_PRINT */
     size_t length;
+    struct origin origin;       /* RECORD_PRINT */
     struct module module;       /* RECORD_MODULE */
+    bool is_builtin;            /* RECORD_MODULE: one of Wine's own drivers */
     struct bugcheck bugcheck;   /* RECORD_BUGCHECK, RECORD_EXCEPTION */
     struct exception exception; /* RECORD_EXCEPTION */
+    struct landmarks landmarks; /* RECORD_HOST */
 };
 
 struct records {
