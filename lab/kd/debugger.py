@@ -40,6 +40,11 @@ class Debugger:
         self._symbols = None
         self.forget_registers()
 
+    def stepped(self) -> None:
+        """One instruction was executed: it loaded no module."""
+        self._memory.forget()
+        self.forget_registers()
+
     def forget_registers(self) -> None:
         """Another processor, or registers were written."""
         self._context = None

@@ -66,7 +66,10 @@ class ShellState:
 
     def report(self, stop: StopEvent, *, asked: bool = False) -> None:
         """Say why and where the target stopped; `asked`: to break in."""
-        self.debugger.forget()
+        if stop.code == STATUS_SINGLE_STEP:
+            self.debugger.stepped()
+        else:
+            self.debugger.forget()
         place = self.debugger.where()
         self.say(f"{_reason(stop, self.breakpoints, asked)}: {place}")
         names = self._arguments()
