@@ -136,6 +136,10 @@ class DebuggedTarget:
             lines.insert(1, f"arguments: {self._debugger.arguments}")
         return "\n".join(lines)
 
+    def is_break_in(self, stop: StopEvent) -> bool:
+        """Somebody asked it to stop; it may have answered late."""
+        return stop.reason == "break-in" or self._debugger.is_late_break_in(stop)
+
     def _fresh(self, stop: StopEvent) -> StopEvent:
         self._debugger.forget()
         return stop
@@ -169,7 +173,7 @@ class Hit:
             if stop.program_counter == self.address:
                 self.count += 1
                 return stop
-            if stop.reason != "break-in":
+            if not self._target.is_break_in(stop):
                 break
             self._target.go()
         crashed = stop.reason in ("exception", "bugcheck")

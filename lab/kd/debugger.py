@@ -6,9 +6,10 @@ from pathlib import Path
 
 from lab.errors import UsageError
 from lab.kd.context import Context
+from lab.kd.events import StopEvent
 from lab.kd.expression import Operand, as_number, evaluate
 from lab.kd.page_cache import PageCache
-from lab.kd.state_change import Machine
+from lab.kd.state_change import STATUS_BREAKPOINT, Machine
 from lab.kd.target import Target
 from lab.symbols.arguments import Arguments, arguments_of
 from lab.symbols.errors import NoSymbolError
@@ -19,6 +20,8 @@ from lab.symbols.symbols import Place, Symbols
 from lab.symbols.types import Type
 from lab.symbols.unwind import MAX_FRAMES, Frame, unwind
 from lab.symbols.value import Value
+
+INT3 = b"\xcc"
 
 
 class Debugger:
@@ -98,6 +101,15 @@ class Debugger:
             self.target.write(address, data)
         finally:
             self._memory.forget()
+
+    def is_late_break_in(self, stop: StopEvent) -> bool:
+        """A break-in answered when it was no longer waited for: there is no breakpoint, of ours or in the code."""
+        here = self.program_counter
+        if stop.code != STATUS_BREAKPOINT or any(
+            each.address == stop.program_counter for each in self.target.breakpoints
+        ):
+            return False
+        return INT3 not in (self.read(here, 1), self.read(here - 1, 1))
 
     # --- in words ---
 

@@ -71,6 +71,7 @@ class ShellState:
         else:
             self.debugger.forget()
         place = self.debugger.where()
+        asked = asked or self.debugger.is_late_break_in(stop)
         self.say(f"{_reason(stop, self.breakpoints, asked)}: {place}")
         names = self._arguments()
         if names:

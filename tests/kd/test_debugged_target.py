@@ -8,7 +8,7 @@ import pytest
 from symbols.memory import BUILD
 from symbols.request import IRP
 
-from lab.errors import HungError, UsageError
+from lab.errors import CrashedError, HungError, UsageError
 from lab.kd.client import KdClient
 from lab.kd.debugged_target import DebuggedTarget
 
@@ -68,6 +68,26 @@ def test_nobody_comes(setup: Setup) -> None:
         pytest.raises(HungError, match=r"nobody came to Example_Read in 0.3 s"),
     ):
         hit.wait(0.3)
+
+
+def test_a_break_in_that_is_answered_late_is_passed_over(setup: Setup) -> None:
+    with setup.target.breakpoint("Example_Read") as hit:
+        setup.target.break_in()
+        setup.target.go()
+        stops = setup.live.target.stops
+        with setup.live.lock:
+            setup.live.target.break_ins += 1
+        with pytest.raises(HungError, match="nobody came"):
+            hit.wait(1.0)
+        assert setup.live.target.stops > stops
+        assert not setup.target.stopped
+
+
+def test_a_crash_ends_the_wait(setup: Setup) -> None:
+    with setup.target.breakpoint("Example_Read") as hit:
+        setup.live.say(fake.exception_message(0xC0000005, setup.kernel.code, chance=0))
+        with pytest.raises(CrashedError, match="exception 0xc0000005 while waiting for Example_Read"):
+            hit.wait(5.0)
 
 
 def test_a_stop_elsewhere_shows_the_stack(setup: Setup) -> None:
