@@ -242,6 +242,14 @@ static size_t collect(struct process *process, breakpoint_test *is_breakpoint, v
     return running;
 }
 
+/* What is stopped shows no breakpoint but the debugger's, and a step that was not made is void. */
+static void forget_steps(struct process *process)
+{
+    unrest(process);
+    for (size_t i = 0; i < process->count; i++)
+        process->threads[i].stepping = process->threads[i].passing = false;
+}
+
 bool process_freeze(struct process *process, breakpoint_test *is_breakpoint, void *context)
 {
     if (process->frozen)
@@ -263,6 +271,7 @@ bool process_freeze(struct process *process, breakpoint_test *is_breakpoint, voi
             usleep(PATIENCE_US);
     }
     process->frozen = process->count > 0;
+    forget_steps(process);
     return process->frozen;
 }
 
@@ -307,7 +316,6 @@ void process_thaw(struct process *process, bool watch)
 bool process_step(struct process *process, size_t thread, uint64_t from, bool inside)
 {
     struct thread *stepper = &process->threads[thread];
-    unrest(process);
     stepper->stepping = !inside;
     if (!inside)
         return true;

@@ -137,7 +137,7 @@ static void parse_host(const uint8_t *body, struct record *record)
         .bugcheck_data = get_u64(body + 24),
         .teb_client = get_u32(body + 32),
         .teb_frame = get_u32(body + 36),
-        .frame_stack = get_u64(body + 40),
+        .teb_stack = get_u64(body + 40),
     };
 }
 

@@ -26,7 +26,7 @@ struct landmarks {
     uint64_t kernel_base, module_list, data_list, bugcheck_data;
     uint32_t teb_client; /* offset in a TEB: not 0 in a thread that serves a request */
     uint32_t teb_frame;  /* offset in a TEB: the frame of a thread that is on Wine's Unix side */
-    uint64_t frame_stack; /* such a thread's stack is so many bytes below its frame */
+    uint64_t teb_stack;   /* offset in a TEB: where such a thread's stack, which is below its frame, begins */
 };
 
 struct record {

@@ -17,7 +17,8 @@ static uint64_t frame_of(const struct view *view, const struct user_regs_struct 
     if (!landmarks->teb_frame || !registers->gs_base)
         return 0;
     uint64_t frame = read_u64(view, registers->gs_base + landmarks->teb_frame);
-    return frame && frame - registers->rsp <= landmarks->frame_stack ? frame : 0;
+    uint64_t stack = read_u64(view, registers->gs_base + landmarks->teb_stack);
+    return stack && registers->rsp >= stack && registers->rsp <= frame ? frame : 0;
 }
 
 /* How much a thread is worth to be looked at first: one that serves a request, best in the driver itself. */
