@@ -130,17 +130,24 @@ def _scenario(
         log=log,
         conserved=_conserved(wanted, config, plan, report),
         device=config.device,
-        explained_by=_explained_by(wanted, config, cast, report),
+        judged_by=_judged_by(wanted, config, cast, report),
+        is_contradicted=_is_contradicted(wanted),
         debugger=read_debugger(document, config.root, problems).over(config.debugger),
     )
     problems.extend(report.problems)
     return scenario
 
 
-def _explained_by(wanted: dict[str, Any], config: Config, cast: Cast, report: Report) -> ModelSpec | None:
-    """The reference model, if the history has to be linearizable."""
+def _is_contradicted(wanted: dict[str, Any]) -> bool:
+    """Whether the scenario plants a fault that the model has to notice."""
     history = wanted.get("history", {})
-    if history != "linearizable" and not (isinstance(history, dict) and history.get("linearizable")):
+    return isinstance(history, dict) and history.get("linearizable") is False
+
+
+def _judged_by(wanted: dict[str, Any], config: Config, cast: Cast, report: Report) -> ModelSpec | None:
+    """The reference model, if it is to judge the history."""
+    history = wanted.get("history", {})
+    if history != "linearizable" and "linearizable" not in history:
         return None
     where = ("expect", "history")
     if config.model is None:

@@ -189,8 +189,10 @@ class Scenario:
     """Device paths whose bytes all have to be accounted for."""
     device: str = ""
     """As in lab.yaml."""
-    explained_by: ModelSpec | None = None
+    judged_by: ModelSpec | None = None
     """The reference model that has to explain the history."""
+    is_contradicted: bool = False
+    """It has to contradict the history instead: the scenario plants a fault."""
     debugger: Debugger = field(default_factory=Debugger)
     """What the kernel debugger does by itself meanwhile."""
 

@@ -199,15 +199,15 @@ class _Run:
         history = history_of(scenario, seen)
         failures = [*judge_prompts(scenario, self._kd), *judge(scenario, seen, self._own_kd, history)]
         answer = self._ask_model(history)
-        failures += answer.failures()
+        failures += answer.failures(contradiction_wanted=scenario.is_contradicted)
         if failures:
             return self._failed(failures)
-        if answer.undecided:
+        if answer.undecided and not answer.contradictions:
             return self._ended(Cause.INFRASTRUCTURE, answer.undecided[0], answer.undecided)
         return Verdict(scenario, Cause.PASSED)
 
     def _ask_model(self, history: list[Operation]) -> Answer:
-        model = self._scenario.explained_by
+        model = self._scenario.judged_by
         if model is None:
             return Answer()
         answer = ask_model(model, self._scenario.device, history)
