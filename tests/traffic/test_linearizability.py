@@ -99,7 +99,7 @@ def histories(draw: st.DrawFn, longest: int = 4) -> list[Operation]:
     return [replace(each, number=number) for number, each in enumerate([*done, *rest])]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(longest=12))
 def test_what_a_driver_really_did_is_always_explained(history: list[Operation]) -> None:
     assert is_linearizable(history)
@@ -138,17 +138,24 @@ def _mutants(history: list[Operation], at: int) -> list[Operation]:
     return results
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(mutated())
 def test_the_search_agrees_with_trying_every_order(history: list[Operation]) -> None:
     assert is_linearizable(history) == brute_force(history)
 
 
+@pytest.mark.slow
+@settings(max_examples=5000, deadline=None)
+@given(mutated())
+def test_the_search_agrees_with_trying_every_order_again_and_again(history: list[Operation]) -> None:
+    assert is_linearizable(history) == brute_force(history)
+
+
 def test_ten_thousand_operations_are_judged_in_seconds() -> None:
     history = pipes.traffic(10_000, 8, 4, seed=1)
-    begin = time.monotonic()
+    begin = time.process_time()
     assert is_linearizable(history)
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 @pytest.mark.parametrize("seed", [1, 2])
