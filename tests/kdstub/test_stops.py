@@ -51,7 +51,7 @@ def test_break_in_stops(stub: Stub) -> None:
 
 
 def test_everything_printed_before_the_break_in_comes_before_the_stop(stub: Stub) -> None:
-    lines = [b"line %d\n" % i for i in range(1000)]
+    lines = [b"line %d\n" % i for i in range(500)]
     stub.write(*map(print_record, lines))
     stub.host.send(BREAK_IN)
     text = bytearray()
