@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from lab.errors import HungError
+from lab.kd.attribution import PREFIX
 from lab.kd.client import KdClient
 from lab.kd.events import BugcheckEvent, KdEvent, LinkLostEvent, ModuleEvent, NoteEvent, PrintEvent, ResyncEvent
 from lab.kd.plain import visible
@@ -57,9 +58,8 @@ class Listener:
         if isinstance(event, PrintEvent):
             self._met = True
             *lines, self._rest = (self._rest + event.text).split("\n")
-            if self.prints:
-                for line in lines:
-                    self._say(visible(line))
+            for line in lines:
+                self._print(line)
             if len(self._rest) > MAX_LINE or not self.prints:
                 self._end_line()
             return
@@ -80,9 +80,14 @@ class Listener:
             self._say(f"({what} {visible(event.name)} at {event.base:#x})")
 
     def _end_line(self) -> None:
-        if self._rest and self.prints:
-            self._say(visible(self._rest))
+        if self._rest:
+            self._print(self._rest)
         self._rest = ""
+
+    def _print(self, line: str) -> None:
+        """A line of the target's; the traffic program's announcements are for the log alone."""
+        if self.prints and not line.startswith(PREFIX):
+            self._say(visible(line))
 
 
 class Terminal:

@@ -127,7 +127,8 @@ class Value:
 
 def _only_number(kind: Structure) -> Type | None:
     """LARGE_INTEGER and the like: a union with a scalar of its whole size."""
-    return next((each.type for each in kind.fields if each.offset == 0 and each.type.size == kind.size), None)
+    whole = (each.type for each in kind.fields if each.offset == 0 and each.type.size == kind.size)
+    return next((each for each in whole if isinstance(each, Scalar)), None)
 
 
 def _field_names(kind: Type) -> str:

@@ -22,6 +22,7 @@ def request_to_write() -> dict[int, bytes]:
     struct.pack_into("<hh", file, 0, 5, 216)
     struct.pack_into("<Q", file, 0x18, RESOURCE)
     file[0x58:0x68] = string
+    struct.pack_into("<Q", file, 0x68, 0x1000)
     location = bytearray(72)
     location[0] = 4
     struct.pack_into("<I", location, 8, 6)

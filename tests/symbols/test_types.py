@@ -94,6 +94,7 @@ def test_dt_of_the_file_object_shows_name_and_context(symbols: Symbols, world: M
     assert 'FileName             : _UNICODE_STRING "\\HELLO"' in text
     assert f"FsContext            : {RESOURCE:#x}" in text
     assert "DeviceObject         : NULL" in text
+    assert "CurrentByteOffset    : _LARGE_INTEGER 0x1000" in text
 
 
 def test_dt_without_an_address_shows_the_layout(pdb: Pdb) -> None:
