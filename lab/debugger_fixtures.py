@@ -83,6 +83,9 @@ def traffic(lab: RunningLab, request: pytest.FixtureRequest) -> Iterator[Traffic
 
     yield start
     left = [each for each in started if each.running]
+    debugged = getattr(request.node, "funcargs", {}).get("target")
+    if left and debugged is not None:
+        debugged.close()  # They may be waiting for a driver that stands still.
     for each in left:
         each.join()
     if left:
@@ -97,8 +100,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report: pytest.TestReport = outcome.get_result()  # type: ignore[attr-defined]
     target: DebuggedTarget | None = getattr(item, "funcargs", {}).get("target")
-    if report.when == "call" and report.failed and target is not None and getattr(target, "stopped", False):
+    if report.when != "call" or not report.failed or target is None:
+        return
+    text = getattr(target, "failure", "")
+    if not text and getattr(target, "stopped", False):
         try:
-            report.sections.append(("kernel debugger", target.report()))
+            text = target.report()
         except LabError as error:
-            report.sections.append(("kernel debugger", f"no stack: {error}"))
+            text = f"no stack: {error}"
+    if text:
+        report.sections.append(("kernel debugger", text))

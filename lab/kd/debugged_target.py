@@ -30,6 +30,8 @@ class DebuggedTarget:
     def __init__(self, client: KdClient, symbol_directories: list[Path]) -> None:
         self._target = Target(client)
         self._debugger = Debugger(self._target, symbol_directories)
+        self.failure = ""
+        """Where it stood when a test failed within `breakpoint`."""
 
     def close(self) -> None:
         """Clear all breakpoints and let it run."""
@@ -76,6 +78,9 @@ class DebuggedTarget:
                 self.go()
         try:
             yield Hit(self, address, str(where))
+        except BaseException:
+            self._note_failure()
+            raise
         finally:
             with suppress(LabError):
                 self.break_in()
@@ -135,6 +140,14 @@ class DebuggedTarget:
         with suppress(UsageError):
             lines.insert(1, f"arguments: {self._debugger.arguments}")
         return "\n".join(lines)
+
+    def _note_failure(self) -> None:
+        """While it still stands there."""
+        if self.stopped and not self.failure:
+            try:
+                self.failure = self.report()
+            except LabError as error:
+                self.failure = f"no stack: {error}"
 
     def is_break_in(self, stop: StopEvent) -> bool:
         """Somebody asked it to stop; it may have answered late."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.errors import LabError
 from lab.symbols.errors import NoSymbolError, UnreadableError
 from lab.symbols.memory import ReadMemory, read_exactly
 from lab.symbols.types import Array, Bits, Enumeration, Pointer, Scalar, Structure, Type
@@ -15,7 +16,7 @@ MAX_TEXT = 4096
 _STEP = re.compile(r"\s*(?:->|\.)?\s*(?:(?P<name>[A-Za-z_]\w*)|\[(?P<index>\d+)\])")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Value:
     """Something of `type` at `address`; for what sits in a register `held` has its bytes and `address` is 0."""
 
@@ -118,6 +119,15 @@ class Value:
         return self.number
 
     __index__ = __int__
+
+    def __repr__(self) -> str:
+        from lab.symbols.show import summary
+
+        place = "" if self.held is not None else f" at {self.address:#x}"
+        try:
+            return f"<{self.type.name} {summary(self)}{place}>"
+        except LabError:
+            return f"<{self.type.name}{place}>"
 
     def __str__(self) -> str:
         from lab.symbols.show import show

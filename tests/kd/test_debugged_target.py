@@ -114,6 +114,7 @@ def test_a_failing_test_leaves_it_running(setup: Setup) -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail()
+    assert "00  ffffaa0000800800  example-buffered!Example_Write" in setup.target.failure
     setup.live.wait_until(setup.is_running)
 
 

@@ -114,6 +114,8 @@ def test_a_walk_from_the_request_to_the_buffer(symbols: Symbols, world: Memory) 
     assert file.FileName.text == "\\HELLO"
     resource = file.FsContext.cast("EXAMPLE_RESOURCE")
     assert resource.References.number == 2
+    assert repr(resource.References) == f"<unsigned long 2 at {RESOURCE + 0x10:#x}>"
+    assert repr(irp).startswith(f"<_IRP* {IRP:#x} -> _IRP {{Type 6, Size 0xd0")
     ring = resource.Ring
     assert (ring.Held.number, ring.Size.number, ring.Dropped.number) == (5, 4096, 3)
     assert bytes(ring.Data.element(i).number for i in range(5)) == b"hello"
