@@ -17,7 +17,7 @@ from lab.kd.client import KdClient
 from lab.kd.debugger import Debugger
 from lab.kd.shell_listener import Listener, Terminal
 from lab.kd.shell_look import LOOKING
-from lab.kd.shell_run import RUNNING
+from lab.kd.shell_run import RUNNING, await_stop, start
 from lab.kd.shell_state import CommandError, ShellState
 from lab.kd.target import INTERACTIVE, Target
 from lab.kd.transport import Transport
@@ -40,15 +40,6 @@ class Shell(cmd.Cmd):
         self._history = history
         self._interrupted = 0.0
         terminal.prompt = self.prompt_text
-
-    @property
-    def patience(self) -> float | None:
-        """Seconds that `g` waits for a stop; None: until Ctrl-C."""
-        return self._state.patience
-
-    @patience.setter
-    def patience(self, seconds: float | None) -> None:
-        self._state.patience = seconds
 
     def prompt_text(self) -> str:
         """`kd> ` when the target stands still."""
@@ -200,22 +191,29 @@ def run_shell(
     listener = Listener(client, terminal.say)
     with _until_killed(), _running(client, listener), Target(client) as target:
         debugger = Debugger(target, symbol_directories)
-        shell = Shell(ShellState(client, target, debugger, listener, terminal.say), terminal, history)
-        if commands is not None:
-            _script(shell, commands, patience)
-        elif sys.stdin.isatty():
+        state = ShellState(client, target, debugger, listener, terminal.say)
+        shell = Shell(state, terminal, history)
+        if commands is not None or not sys.stdin.isatty():
+            state.patience = patience
+            _script(shell, state, sys.stdin if commands is None else commands)
+        else:
             terminal.say("help lists the commands; Ctrl-C stops the target, q leaves")
             shell.interact()
+
+
+def _script(shell: Shell, state: ShellState, lines: Iterable[str]) -> None:
+    """Each command as its line comes. A `g` waits for its stop when a command comes after it."""
+    goes = False
+    for command in (command for line in lines for command in split(line)):
+        if goes:
+            await_stop(state)
+        goes = command == "g"
+        if goes:
+            start(state)
         else:
-            _script(shell, sys.stdin, patience)
-
-
-def _script(shell: Shell, lines: Iterable[str], patience: float) -> None:
-    shell.patience = patience
-    commands = [command for line in lines for command in split(line)]
-    if commands and commands[-1] in ("g", "q"):
-        commands.pop()
-    shell.execute(commands)
+            shell.do(command)
+        if state.finished:
+            return
 
 
 @contextlib.contextmanager

@@ -17,15 +17,23 @@ def break_in(state: ShellState, _: str) -> None:
 def go(state: ShellState, _: str) -> None:
     """Let it run until it stops; Ctrl-C stops it."""
     try:
-        if state.is_stopped:
-            state.debugger.forget()
-            state.target.go()
-        stop = state.wait_stop()
+        start(state)
+        await_stop(state)
     except KeyboardInterrupt:
         state.say("(break-in)")
         break_in(state, "")
-    else:
-        state.report(stop)
+
+
+def start(state: ShellState) -> None:
+    """Let it run."""
+    if state.is_stopped:
+        state.debugger.forget()
+        state.target.go()
+
+
+def await_stop(state: ShellState) -> None:
+    """Return at the next stop, which may have come already. Raises HungError after the state's patience."""
+    state.report(state.wait_stop())
 
 
 def step(state: ShellState, _: str) -> None:
