@@ -147,6 +147,8 @@ class CheckedSession:
         rounds = 0
         while (due := self.session.due) is not None and due <= end:
             self.now = max(self.now, due)
+            # What was held behind a damaged packet is heard when that is given up.
+            self._heard |= not self.clean
             self._work()
             rounds += 1
             assert rounds < 100 + 20 * seconds, "it spins"
