@@ -12,7 +12,6 @@ from typing import Any
 from lab.config import Config
 from lab.errors import GuestLostError, InfrastructureError, LabError
 from lab.guest.driver_file import inspect_driver
-from lab.guest.services import TRAFFIC
 from lab.machine.accelerator import choose_accelerator
 from lab.machine.console import console_last_words
 from lab.machine.control import call
@@ -198,7 +197,7 @@ class _Start:
 
     def _load_driver(self, lab: RunningLab) -> None:
         with self.progress.phase("driver and programs pushed (SFTP)"):
-            lab.guest.push(TRAFFIC_PROGRAM, TRAFFIC)
+            lab.ensure_traffic()
             for name, program in self.config.programs.items():
                 if program.is_file():
                     lab.ensure_program(name)

@@ -14,6 +14,7 @@ from lab.errors import GuestLostError, InfrastructureError, UsageError
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
 from lab.guest.remote import Remote
+from lab.guest.services import TRAFFIC
 from lab.kd.log import read_log
 from lab.machine.control import call
 from lab.machine.image import Image
@@ -131,6 +132,11 @@ class RunningLab:
         """The stop in the kernel debugger on which the guest is held now, in words; None while it runs."""
         held: str | None = call(self.instance, "status").get("held")
         return held
+
+    def ensure_traffic(self) -> str:
+        """Push the traffic program if it was built anew; return its path in the guest."""
+        self.guest.push(TRAFFIC_PROGRAM, TRAFFIC)
+        return TRAFFIC
 
     def ensure_driver(self, name: str) -> str:
         """Push the driver image `name` of lab.yaml if it changed; return its path in the guest.

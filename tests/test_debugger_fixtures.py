@@ -33,6 +33,8 @@ class PlayedLab:
     def ensure_driver(self, name):
         return name
     ensure_program = ensure_driver
+    def ensure_traffic(self):
+        return r"C:\lab\bin\traffic.exe"
     def another_guest(self):
         def stream(argv, on_line, timeout):
             on_line('{"e":"hello","v":1,"pid":32}')

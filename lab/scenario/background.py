@@ -17,7 +17,6 @@ from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningGuest, RunningLab
 from lab.traffic.events import Op
 
-TRAFFIC = r"C:\lab\bin\traffic.exe"
 GRACE = 3.0
 _PREAMBLE = "lab: 1\nisolation: none\nsteps:\n"
 
@@ -45,6 +44,7 @@ class Background:
         self._error: LabError | None = None
         ensure = {"driver": lab.ensure_driver, "program": lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(scenario)}
+        self._traffic = lab.ensure_traffic()
         self._script = render(scenario, paths, markers=True)
         self._thread = threading.Thread(target=self._run, name=f"traffic {scenario.id}", daemon=True)
         self._thread.start()
@@ -79,7 +79,7 @@ class Background:
         path = rf"C:\lab\run\{threading.get_ident()}.traffic"
         try:
             self._guest.put(self._script.encode(), path)
-            self._guest.stream([TRAFFIC, "run", path], self._recorder.line, self._scenario.timeout + GRACE)
+            self._guest.stream([self._traffic, "run", path], self._recorder.line, self._scenario.timeout + GRACE)
         except LabError as error:
             self._error = error
         except Exception as error:

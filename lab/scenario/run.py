@@ -26,7 +26,6 @@ from lab.scenario.verdict import Failure, Verdict
 from lab.traffic.history import Operation
 
 RESULT_VERSION = 1
-TRAFFIC = r"C:\lab\bin\traffic.exe"
 SCRIPT = r"C:\lab\run\scenario.traffic"
 GRACE = 3.0
 """Seconds that the traffic program gets to report its own time-out before its command is given up."""
@@ -103,17 +102,18 @@ class _Run:
 
     def _perform(self) -> Verdict:
         with self._phase("prepare"):
-            self._prepare()
+            program = self._prepare()
         start = log_end(self._lab.kd_log)
         try:
-            return self._observe(start)
+            return self._observe(start, program)
         finally:
             with suppress(LabError):
                 self._lab.mark(None, f"end {self._scenario.id}")
                 self._lab.debugger(None)
             self._kd = read_slice(self._lab.kd_log, start)
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> str:
+        """Everything into the guest; returns the path of the traffic program there."""
         if self._scenario.isolation is Isolation.SNAPSHOT:
             self._lab.restore()
         self._lab.debugger(self._scenario.debugger)
@@ -122,8 +122,9 @@ class _Run:
         script = render(self._scenario, paths, markers=ATTRIBUTION in self._lab.capabilities)
         self._artifacts.write("script.txt", script)
         self._lab.guest.put(script.encode(), SCRIPT)
+        return self._lab.ensure_traffic()
 
-    def _observe(self, start: int) -> Verdict:
+    def _observe(self, start: int, program: str) -> Verdict:
         """From the first marker to the verdict; whatever ends it, the traffic program's events are on disk."""
         self._lab.mark(self._scenario.id, f"begin {self._scenario.id}")
         hung: HungError | None = None
@@ -132,7 +133,7 @@ class _Run:
             self._recorder = Recorder(events)
             try:
                 code = self._lab.guest.stream(
-                    [TRAFFIC, "run", SCRIPT], self._recorder.line, self._scenario.timeout + GRACE
+                    [program, "run", SCRIPT], self._recorder.line, self._scenario.timeout + GRACE
                 )
             except HungError as error:
                 hung = error

@@ -51,6 +51,10 @@ class RunningLab(Protocol):
         """The stop in the kernel debugger on which the guest is held for a human now."""
         ...
 
+    def ensure_traffic(self) -> str:
+        """The guest's path of the traffic program, pushed if it changed."""
+        ...
+
     def ensure_driver(self, name: str) -> str:
         """The guest's path of a driver of lab.yaml, pushed if it changed."""
         ...

@@ -108,6 +108,9 @@ class RecordedLab:
     def held_stop(self) -> str | None:
         return self._now.held
 
+    def ensure_traffic(self) -> str:
+        return r"C:\lab\bin\traffic.exe"
+
     def ensure_driver(self, name: str) -> str:
         return rf"C:\lab\drivers\{name}.sys"
 
