@@ -118,7 +118,9 @@ def mutated(draw: st.DrawFn) -> list[Operation]:
 def _mutants(history: list[Operation], at: int) -> list[Operation]:
     operation = history[at]
     data, moved = operation.data or b"", operation.moved or 0
-    results = [replace(operation, status=Status.GONE), replace(operation, status=Status.PENDING, t1=NEVER)]
+    results = [replace(operation, status=Status.GONE)]
+    if not any(other.actor == operation.actor for other in history[at + 1 :]):  # nobody goes on behind a pending call
+        results.append(replace(operation, status=Status.PENDING, t1=NEVER))
     if operation.op == "write":
         results += [replace(operation, moved=moved + 1), replace(operation, moved=max(0, moved - 1))]
     elif operation.op == "read":
