@@ -42,7 +42,7 @@ lint: setup
 	@$(BIN)/mypy
 
 check: lint driver
-	@$(BIN)/pytest -q -m "not vm and not slow" tests $(PYTEST_FLAGS)
+	@$(BIN)/pytest -q -n 3 --dist loadfile -m "not vm and not slow" tests $(PYTEST_FLAGS)
 
 # The fuzzer is no part of the environment: it is large, and not built for every platform.
 fuzz: setup

@@ -12,9 +12,10 @@ SOURCES = Path(__file__).parents[2] / "driver"
 BUILD_DEADLINE = 300.0
 
 
-def copy_sources(target: Path) -> Path:
-    """Copy driver/ without what was built there; gives the copy."""
-    shutil.copytree(SOURCES, target, ignore=shutil.ignore_patterns("build", "__pycache__"))
+def copy_sources(target: Path, *, built: bool = False) -> Path:
+    """Copy driver/, with what was built there or without; gives the copy."""
+    left_out = ["__pycache__"] if built else ["__pycache__", "build"]
+    shutil.copytree(SOURCES, target, ignore=shutil.ignore_patterns(*left_out))
     return target
 
 
@@ -34,8 +35,8 @@ def make(directory: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def source_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of driver/ in which everything has been built."""
-    tree = copy_sources(tmp_path_factory.mktemp("driver") / "driver")
+    """A copy of driver/ in which everything has been built; what has been built there already is not built again."""
+    tree = copy_sources(tmp_path_factory.mktemp("driver") / "driver", built=True)
     make(tree)
     return tree
 

@@ -43,6 +43,12 @@ class Debuggee:
     def calls(self) -> int:
         return int(self.ask("calls").split()[1])
 
+    def wait_calls(self, more_than: int) -> None:
+        """It goes on calling, though a busy machine may keep it from doing so at once."""
+        deadline = time.monotonic() + 5
+        while self.calls() <= more_than:
+            assert time.monotonic() < deadline, "it stands still"
+
     def writer(self) -> Writer:
         return Writer(self.pid, self.pid)
 

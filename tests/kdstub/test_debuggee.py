@@ -57,8 +57,7 @@ def test_break_in_stops_all_threads_and_continue_lets_them_run(stub: Stub, debug
         stub.host.resume()
         debuggee.wait_untraced()
     before_run = debuggee.calls()
-    time.sleep(0.05)
-    assert debuggee.calls() > before_run
+    debuggee.wait_calls(before_run)
 
 
 @pytest.mark.usefixtures("debuggee")
@@ -123,7 +122,7 @@ def test_a_breakpoint_is_hit_and_gone_and_can_be_stepped_from(stub: Stub, debugg
     stub.host.expect_stop()
     stub.host.resume()
     debuggee.wait_untraced()
-    assert debuggee.calls() > numbers[-1]
+    debuggee.wait_calls(numbers[-1])
 
 
 def test_breakpoints_are_numbered_and_cleared(stub: Stub, debuggee: Debuggee) -> None:
@@ -179,11 +178,11 @@ def test_signals_are_its_own(stub: Stub, debuggee: Debuggee) -> None:
     os.kill(debuggee.pid, signal.SIGUSR1)
     stub.host.resume()
     assert debuggee.tracer() == stub.process.pid
-    assert debuggee.ask("signal") == "signals 2"
-    for expected in range(3, 20):
-        assert debuggee.ask("signal") == f"signals {expected}"
+    for own in range(1, 20):  # each raises one, which is there at once; ours may come to another thread meanwhile
+        assert debuggee.ask("signal") in (f"signals {own}", f"signals {own + 1}")
         break_in(stub.host)
         stub.host.resume()
+    assert debuggee.ask("signal") == "signals 21"
 
 
 @pytest.mark.usefixtures("debuggee")
@@ -346,8 +345,7 @@ def test_a_killed_stub_lets_it_run(stub: Stub, debuggee: Debuggee) -> None:
     stub.process.kill()
     stub.process.wait(5)
     before = debuggee.calls()
-    time.sleep(0.05)
-    assert debuggee.calls() > before
+    debuggee.wait_calls(before)
 
 
 @pytest.mark.parametrize("seed", range(3))
