@@ -152,7 +152,7 @@ class Reader:
         """Read what a paused machine has still sent; the link's state then."""
         self._drain(self._take)
         if self._log:
-            self._log.flush()
+            self._log.note("the link's state is saved with a snapshot")
         return self.session.freeze()
 
     def thaw(self, state: LinkState) -> None:

@@ -8,6 +8,7 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -125,12 +126,20 @@ class SocketTransport(DescriptorTransport):
 
     def recv_rest(self, count: int) -> bytes | None:
         """See GatheringTransport."""
+        # Waking up for each byte keeps the processor awake: that answers faster than sleeping until all are there.
+        data = b""
+        until = time.monotonic() + GATHER_WITHIN
         try:
-            return self._connection.recv(count, 0 if self._unsent else socket.MSG_WAITALL)
+            while len(data) < count and time.monotonic() < until:
+                more = self._connection.recv(count - len(data), socket.MSG_DONTWAIT if self._unsent else 0)
+                if not more:
+                    return data
+                data += more
         except (BlockingIOError, InterruptedError):
-            return None
+            return data or None
         except ConnectionError:
-            return b""
+            return data
+        return data
 
     def _recv_now(self, size: int) -> bytes:
         return self._connection.recv(size, socket.MSG_DONTWAIT)
