@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include "clock.h"
+#include "status.h"
 
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
@@ -34,9 +35,15 @@ static void forget(struct device_handles *handles, struct device_handle *one) {
     *one = handles->list[--handles->count];
 }
 
+static void begin(struct outcome *outcome) {
+    status_forget();
+    outcome->t0 = clock_now();
+}
+
 static void finish(struct outcome *outcome, BOOL ok) {
     /* The error first: asking for the time may change it. */
     outcome->error = ok ? 0 : GetLastError();
+    outcome->status = ok ? 0 : status_last();
     outcome->t1 = clock_now();
     outcome->ok = ok;
 }
@@ -54,7 +61,7 @@ static void perform_open(struct device_handles *handles, const struct op *op, st
         return;
     }
     const wchar_t *path = text_to_wide(&arena, op->path);
-    outcome->t0 = clock_now();
+    begin(outcome);
     HANDLE handle = CreateFileW(path, op->number, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
                                 FILE_ATTRIBUTE_NORMAL, NULL);
     finish(outcome, handle != INVALID_HANDLE_VALUE);
@@ -72,7 +79,7 @@ static void got(struct outcome *outcome, const struct data *target, const void *
 static void perform_write(struct device_handles *handles, const struct op *op, HANDLE handle, struct outcome *outcome) {
     const void *bytes = data_place(&op->input, &handles->input);
     DWORD moved = 0;
-    outcome->t0 = clock_now();
+    begin(outcome);
     finish(outcome, WriteFile(handle, bytes, op->input.length, &moved, NULL));
     outcome->moved = moved;
 }
@@ -80,7 +87,7 @@ static void perform_write(struct device_handles *handles, const struct op *op, H
 static void perform_read(struct device_handles *handles, const struct op *op, HANDLE handle, struct outcome *outcome) {
     void *bytes = data_place(&op->output, &handles->output);
     DWORD moved = 0;
-    outcome->t0 = clock_now();
+    begin(outcome);
     finish(outcome, ReadFile(handle, bytes, op->output.length, &moved, NULL));
     outcome->moved = moved;
     got(outcome, &op->output, bytes);
@@ -90,7 +97,7 @@ static void perform_ioctl(struct device_handles *handles, const struct op *op, H
     void *input = data_place(&op->input, &handles->input);
     void *output = data_place(&op->output, &handles->output);
     DWORD moved = 0;
-    outcome->t0 = clock_now();
+    begin(outcome);
     finish(outcome, DeviceIoControl(handle, op->number, input, op->input.length, output, op->output.length, &moved,
                                     NULL));
     outcome->moved = moved;
@@ -115,10 +122,10 @@ void device_perform(struct device_handles *handles, const struct op *op, struct 
     } else if (op->kind == OP_IOCTL) {
         perform_ioctl(handles, op, one->handle, outcome);
     } else if (op->kind == OP_FLUSH) {
-        outcome->t0 = clock_now();
+        begin(outcome);
         finish(outcome, FlushFileBuffers(one->handle));
     } else {
-        outcome->t0 = clock_now();
+        begin(outcome);
         finish(outcome, CloseHandle(one->handle));
         forget(handles, one);
     }

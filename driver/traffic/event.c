@@ -27,6 +27,7 @@ void event_op(struct buffer *buffer, const struct op *op, struct text actor, uin
     format_subject(buffer, op);
     buffer_format(buffer, ",\"t0\":%d,\"t1\":%d,\"ok\":%b,\"err\":%u,\"n\":%u", outcome->t0, outcome->t1, outcome->ok,
                   outcome->error, outcome->moved);
+    if (outcome->status) buffer_format(buffer, ",\"status\":%u", outcome->status);
     if (outcome->has_data) buffer_format(buffer, ",\"data\":\"%x\"", outcome->data, outcome->data_length);
     if (outcome->has_code) buffer_format(buffer, ",\"code\":%u", outcome->code);
     if (outcome->part) buffer_format(buffer, ",\"part\":\"%s\"", outcome->part);

@@ -7,6 +7,7 @@ struct outcome {
     int64_t t0, t1; /* microseconds since the conductor's start */
     bool ok;
     uint32_t error; /* Win32 */
+    uint32_t status; /* NTSTATUS behind the error; 0: the system kept none */
     uint32_t moved; /* bytes, as the system said */
     bool has_data;
     const void *data;

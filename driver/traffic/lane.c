@@ -3,6 +3,7 @@
 #include "barrier.h"
 #include "clock.h"
 #include "conduct.h"
+#include "environment.h"
 #include "listen.h"
 #include "marker.h"
 #include "pipe.h"
@@ -28,6 +29,14 @@ static void report_unstartable(struct lane *lane, uint32_t error) {
     buffer_free(&event);
 }
 
+/* A program that has ended by then misses it, which its own end tells. */
+static void give_input(struct lane *lane) {
+    struct buffer bytes = {0};
+    pipe_write(lane->child.input, data_place(&lane->actor->input, &bytes), lane->actor->input.length);
+    buffer_free(&bytes);
+    lane_close_input(lane);
+}
+
 bool lane_start(struct lane *lane) {
     struct run *run = lane->run;
     const struct script_actor *actor = lane->actor;
@@ -35,11 +44,13 @@ bool lane_start(struct lane *lane) {
     if (lane->state != LANE_UNSTARTED) return lane->state != LANE_GONE;
     wchar_t *command = actor->is_program ? process_quote(&arena, actor->arguments, actor->argument_count)
                                          : process_actor_command(&arena, run->epoch_ticks, actor->raw_name);
-    uint32_t error = process_start(command, actor->is_program, &lane->child);
+    wchar_t *environment = environment_with(&arena, actor->variables, actor->variable_count);
+    uint32_t error = process_start(command, environment, actor->is_program, &lane->child);
     arena_reset(&arena);
     if (!error) {
         marker_process(lane->name, lane->child.pid);
         process_go(&lane->child);
+        if (actor->has_input) give_input(lane);
     }
     run_lock(run);
     lane->state = error ? LANE_GONE : actor->is_program ? LANE_READY : LANE_STARTING;

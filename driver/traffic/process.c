@@ -66,8 +66,8 @@ static bool open_pipes(bool pipe_errors, struct child *child, struct far_ends *e
     return true;
 }
 
-static bool create(wchar_t *command_line, const struct far_ends *ends, LPPROC_THREAD_ATTRIBUTE_LIST attributes,
-                   PROCESS_INFORMATION *created) {
+static bool create(wchar_t *command_line, wchar_t *environment, const struct far_ends *ends,
+                   LPPROC_THREAD_ATTRIBUTE_LIST attributes, PROCESS_INFORMATION *created) {
     HANDLE inherited[3] = {ends->input, ends->output, ends->errors};
     size_t count = ends->errors ? 3 : 2;
     STARTUPINFOEXW startup = {0};
@@ -84,11 +84,13 @@ static bool create(wchar_t *command_line, const struct far_ends *ends, LPPROC_TH
     /* Suspended until it is in the job, so that what it starts is in the job too. Detached: a console for each
      * of up to 64 children costs more than the children. */
     return CreateProcessW(NULL, command_line, NULL, NULL, TRUE,
-                          CREATE_SUSPENDED | DETACHED_PROCESS | EXTENDED_STARTUPINFO_PRESENT, NULL, NULL,
+                          CREATE_SUSPENDED | DETACHED_PROCESS | EXTENDED_STARTUPINFO_PRESENT |
+                              CREATE_UNICODE_ENVIRONMENT, environment, NULL,
                           &startup.StartupInfo, created);
 }
 
-static uint32_t create_with_list(wchar_t *command_line, const struct far_ends *ends, PROCESS_INFORMATION *created) {
+static uint32_t create_with_list(wchar_t *command_line, wchar_t *environment, const struct far_ends *ends,
+                                 PROCESS_INFORMATION *created) {
     SIZE_T size = 0;
     uint32_t error = 0;
     InitializeProcThreadAttributeList(NULL, 1, 0, &size);
@@ -96,20 +98,20 @@ static uint32_t create_with_list(wchar_t *command_line, const struct far_ends *e
     if (!InitializeProcThreadAttributeList(attributes, 1, 0, &size)) {
         error = last_error();
     } else {
-        if (!create(command_line, ends, attributes, created)) error = last_error();
+        if (!create(command_line, environment, ends, attributes, created)) error = last_error();
         DeleteProcThreadAttributeList(attributes);
     }
     memory_free(attributes);
     return error;
 }
 
-uint32_t process_start(wchar_t *command_line, bool pipe_errors, struct child *child) {
+uint32_t process_start(wchar_t *command_line, wchar_t *environment, bool pipe_errors, struct child *child) {
     struct far_ends ends = {0};
     PROCESS_INFORMATION created = {0};
     uint32_t error;
     *child = (struct child){0};
     if (open_pipes(pipe_errors, child, &ends)) {
-        error = create_with_list(command_line, &ends, &created);
+        error = create_with_list(command_line, environment, &ends, &created);
     } else {
         error = last_error();
     }

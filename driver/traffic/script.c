@@ -1,6 +1,8 @@
 #include "script_parser.h"
 
 #define DEADLINE_DEFAULT_MS 60000u
+/* What a pipe holds, so that a program that does not read keeps nobody waiting. */
+#define INPUT_MAX 32768u
 
 int script_find_actor(const struct script *script, struct text name) {
     for (size_t i = 0; i < script->actor_count; i++) {
@@ -72,6 +74,40 @@ static bool parse_actor(struct parser *parser, struct text rest) {
     }
     GROW(script->actors, script->actor_count, script->actor_capacity);
     script->actors[script->actor_count++] = actor;
+    return true;
+}
+
+/* The program that `rest` begins with the name of, before any step. */
+static struct script_actor *next_program(struct parser *parser, struct text *rest) {
+    struct script *script = parser->script;
+    struct text name;
+    if (script->item_count > 0 || parser->block || !script_next(parser, rest, &name)) return NULL;
+    int found = script_find_actor(script, name);
+    return found != CONDUCTOR && script->actors[found].is_program ? &script->actors[found] : NULL;
+}
+
+static bool parse_variable(struct parser *parser, struct text rest) {
+    struct script_actor *actor = next_program(parser, &rest);
+    struct text name, value;
+    bool good = actor && script_next(parser, &rest, &name) && script_next(parser, &rest, &value) && !rest.at &&
+                utf8_is_valid(name) && utf8_is_valid(value) && name.length > 0;
+    for (size_t i = 0; good && i < name.length; i++) good = name.at[i] != '=';
+    if (!good) return FAULT(parser, "expected `variable PROGRAM NAME VALUE`, UTF-8, no = in NAME, before the first step");
+    GROW(actor->variables, actor->variable_count, actor->variable_capacity);
+    actor->variables[actor->variable_count++] = name;
+    GROW(actor->variables, actor->variable_count, actor->variable_capacity);
+    actor->variables[actor->variable_count++] = value;
+    return true;
+}
+
+static bool parse_input(struct parser *parser, struct text rest) {
+    struct script_actor *actor = next_program(parser, &rest);
+    struct text token;
+    if (!actor || actor->has_input || !script_next(parser, &rest, &token) || rest.at ||
+        data_parse_bytes(token, &actor->input) || actor->input.length > INPUT_MAX) {
+        return FAULT(parser, "expected `input PROGRAM BYTES`, at most 32768, once and before the first step");
+    }
+    actor->has_input = true;
     return true;
 }
 
@@ -154,7 +190,9 @@ static bool parse_line(struct parser *parser, struct text line) {
     if (text_is(keyword, "end")) return parse_end(parser, line);
     if (text_is(keyword, "deadline")) return parse_deadline(parser, line);
     if (text_is(keyword, "markers")) return parse_markers(parser, line);
-    return FAULT(parser, "expected deadline, markers, actor, step, parallel or end, not %j", keyword);
+    if (text_is(keyword, "variable")) return parse_variable(parser, line);
+    if (text_is(keyword, "input")) return parse_input(parser, line);
+    return FAULT(parser, "expected deadline, markers, actor, variable, input, step, parallel or end, not %j", keyword);
 }
 
 /* Without the line end; the CR that editors on Windows leave goes too. */

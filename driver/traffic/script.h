@@ -13,6 +13,10 @@ struct script_actor {
     bool is_program;
     struct text *arguments; /* [0] is the program's path */
     size_t argument_count;
+    struct text *variables; /* of a program: name, value, name, value, ... */
+    size_t variable_count, variable_capacity; /* of names and values together */
+    bool has_input;
+    struct data input; /* what a program finds on its stdin, which then ends */
     unsigned line;
     unsigned ended_line; /* of the step that ends the process; 0: none */
     const char *ended_by;

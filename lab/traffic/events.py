@@ -64,6 +64,8 @@ class Op:
     """Its actor is no longer there: not performed, or the result is lost."""
     what: str
     """Why the system was not called, where it was not."""
+    ntstatus: int = 0
+    """NTSTATUS behind the error; 0 where there is none or the system kept none."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ def _op(fields: _Fields) -> Event:
         code=fields.optional_number("code"),
         gone=fields.flag("gone", False),
         what=fields.text("what", "") or ("skipped" if fields.flag("skipped", False) else ""),
+        ntstatus=fields.optional_number("status") or 0,
     )
 
 

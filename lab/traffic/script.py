@@ -6,6 +6,7 @@ import string
 
 VERSION = 1
 CONDUCTOR = "-"
+MAX_INPUT = 32768
 
 _PLAIN = frozenset((string.ascii_letters + string.digits + r"_.:,\/=+@*()$#!?-").encode())
 
@@ -76,6 +77,14 @@ class Script:
     def program(self, name: str, path: str, args: tuple[str, ...]) -> None:
         """A process of the user's own program, with pipes for its input and output."""
         self._line("actor", name, "program", path, *args)
+
+    def variable(self, program: str, name: str, value: str) -> None:
+        """Stands in the program's environment."""
+        self._line("variable", program, name, value)
+
+    def input(self, program: str, data: bytes) -> None:
+        """All that the program finds on its standard input: at most MAX_INPUT bytes."""
+        self._line("input", program, bytes_token(data))
 
     def step(self, step_id: str, actor: str, timeout_ms: int, op: str, *args: str) -> None:
         self._line("step", step_id, actor, str(timeout_ms), op, *args)

@@ -20,6 +20,8 @@ ERROR_FILE_NOT_FOUND = 2
 ERROR_INVALID_HANDLE = 6
 ERROR_ALREADY_EXISTS = 183
 ERROR_SERVICE_DOES_NOT_EXIST = 1060
+STATUS_ACCESS_DENIED = 0xC0000022
+STATUS_OBJECT_NAME_NOT_FOUND = 0xC0000034
 
 STAND_IN = r"C:\lab\run\traffic-test.bin"
 """A file that the operations work on, so that these tests need no driver."""
@@ -55,6 +57,7 @@ Perform = Callable[[str], Performed]
 def perform(lab: RunningLab) -> Iterator[Perform]:
     """Runs a script (without its first line) in the guest, with `FILE` standing for a file that holds CONTENT."""
     guest = lab.guest
+    lab.ensure_traffic()
 
     def run(script: str) -> Performed:
         guest.put(CONTENT, STAND_IN)
@@ -220,6 +223,32 @@ def test_programs_of_the_user_are_typed_to_and_heard(perform: Perform) -> None:
     assert done.code == 1
 
 
+def test_programs_get_variables_and_all_of_their_input(perform: Perform) -> None:
+    commands = typed("echo %COLOUR%-%PaTh%-%SystemRoot%\r\n")
+    done = perform(
+        "actor p program cmd.exe\nvariable p COLOUR deep%20red\nvariable p Path elsewhere\n"
+        f"input p {commands}\nactor q program cmd.exe /c echo %25COLOUR%25\n"
+        "step p p 20000 wait\nstep q q 20000 wait\n"
+    )
+    heard = {
+        name: b"".join(bytes.fromhex(event["data"]) for event in done.kind("out") if event["actor"] == name)
+        for name in "pq"
+    }
+    assert b"deep red-elsewhere-C:\\windows" in heard["p"]
+    assert b"red" not in heard["q"]
+    assert [done.op(name)["ok"] for name in "pq"] == [True, True]
+
+
+def test_a_failing_call_tells_the_status_behind_its_error(perform: Perform) -> None:
+    done = perform(
+        "actor a\nstep missing a 5000 open n FILE.not r\nstep open a 5000 open h FILE r\n"
+        "step write a 5000 write h hex:00\nstep read a 5000 read h 1\nstep again a 5000 close h\n"
+    )
+    assert done.op("missing")["status"] == STATUS_OBJECT_NAME_NOT_FOUND
+    assert done.op("write")["status"] == STATUS_ACCESS_DENIED
+    assert "status" not in done.op("read")
+
+
 @pytest.mark.parametrize(
     ("script", "line", "what"),
     [
@@ -231,6 +260,9 @@ def test_programs_of_the_user_are_typed_to_and_heard(perform: Perform) -> None:
         ("actor a\nstep 1 a 5000  crash\n", 3, "one space between tokens"),
         ("markers off\nstep 1 - 5000 sleep 0\n", 2, "expected `markers on`"),
         ("step 1 - 5000 sleep 0\nmarkers on\n", 3, "before the first step"),
+        ("actor a\nvariable a X y\n", 3, "expected `variable PROGRAM NAME VALUE`"),
+        ("actor a program x\nvariable a X=y z\n", 3, "no = in NAME"),
+        ("actor a program x\ninput a hex:00\ninput a hex:00\n", 4, "once and before the first step"),
     ],
 )
 def test_a_bad_script_starts_nothing(perform: Perform, script: str, line: int, what: str) -> None:
