@@ -1,0 +1,1 @@
+"""The Windows guest image: built unattended in QEMU from the user's own installation medium."""
