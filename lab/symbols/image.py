@@ -104,9 +104,9 @@ class Image:
             for at in range(0, len(table) - 27, 28):
                 kind, size, rva = struct.unpack_from("<12xIII", table, at)
                 if kind == _CODEVIEW and rva and 24 < size <= 0x1000:
-                    record = read_exactly(self.read, rva, size)
-                    if record[:4] == b"RSDS":
-                        return _identity(record)
+                    identity = codeview_identity(read_exactly(self.read, rva, size))
+                    if identity is not None:
+                        return identity
         except UnreadableError:
             pass
         return None
@@ -184,7 +184,10 @@ def _section(table: bytes, index: int) -> Section:
     return Section(name.rstrip(b"\0").decode("latin-1"), rva, size, bool(flags & _EXECUTABLE))
 
 
-def _identity(record: bytes) -> PdbIdentity:
+def codeview_identity(record: bytes) -> PdbIdentity | None:
+    """What an RSDS record says; None for another kind of record."""
+    if record[:4] != b"RSDS" or len(record) < 24:
+        return None
     (age,) = struct.unpack_from("<I", record, 20)
     name = record[24:].split(b"\0", 1)[0].decode("utf-8", "replace")
     return PdbIdentity(uuid.UUID(bytes_le=record[4:20]), age, name.replace("\\", "/").rsplit("/", 1)[-1])

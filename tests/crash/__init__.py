@@ -1,0 +1,1 @@
+"""Tests of dump files, and of what is made of them."""
