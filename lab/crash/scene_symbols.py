@@ -16,7 +16,7 @@ def scene_symbols(scene: Scene, directories: Iterable[Path]) -> Symbols:
     PDBs by name; only those that belong to the modules are used."""
     finder = Finder(directories)
     return Symbols(
-        Module(each.path or each.name, each.base, each.size, scene.memory.read, finder, each.timestamp)
+        Module(each.path or each.name, each.base, each.size, scene.memory.read, finder, each.timestamp, each.pdb)
         for each in scene.modules
         if not each.unloaded
     )

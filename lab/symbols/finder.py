@@ -14,7 +14,7 @@ MAX_NAME = 255
 
 
 class Finder:
-    """Looks into directories, in their order. A symbol store's layout (NAME/GUID+AGE/NAME) is understood too."""
+    """Looks into directories, in their order. A symbol store's layout (NAME/KEY/NAME) is understood too."""
 
     def __init__(self, directories: Iterable[Path]) -> None:
         self.directories = [*dict.fromkeys(directories)]
@@ -42,16 +42,20 @@ class Finder:
             refused.append(f"{path} belongs to another build of the driver")
         return None, refused
 
-    def image(self, name: str, size: int, timestamp: int | None = None) -> Image | None:
-        """The file of a module of that name and size."""
-        for path in self._candidates(name, ""):
+    def image(self, name: str, size: int, timestamp: int | None = None) -> tuple[Image | None, list[str]]:
+        """The file of a module of that name, size and time stamp, and what was found instead, in words."""
+        refused = []
+        for path in self._candidates(name, f"{timestamp:08X}{size:x}" if timestamp else ""):
             try:
                 image = Image.from_file(path)
-            except BadImageError:
+            except BadImageError as error:
+                refused.append(str(error))
                 continue
             if image.size == size and timestamp in (None, image.timestamp):
-                return image
-        return None
+                return image, []
+            stamps = "" if timestamp is None else f", time stamp {image.timestamp:#x} instead of {timestamp:#x}"
+            refused.append(f"{path} is another build: size {image.size:#x} instead of {size:#x}{stamps}")
+        return None, refused
 
     def _candidates(self, name: str, key: str) -> Iterator[Path]:
         # The name comes from the target: it must not lead out of the directories.

@@ -65,8 +65,10 @@ class Image:
     """Reads an image by `read(rva, count)`. Raises BadImageError for what is no image, UnreadableError for what is
     not there."""
 
-    def __init__(self, read: ReadMemory) -> None:
+    def __init__(self, read: ReadMemory, path: Path | None = None) -> None:
         self.read = read
+        self.path = path
+        """The file that it was read from; None for one in a target's memory alone."""
         header = read_exactly(read, 0, 0x40)
         (at,) = struct.unpack_from("<I", header, 0x3C)
         if header[:2] != b"MZ" or at > 0x1000:
@@ -92,7 +94,7 @@ class Image:
         except OSError as error:
             raise BadImageError(f"cannot read {path}: {error.strerror}") from error
         try:
-            return cls(_layout(data))
+            return cls(_layout(data), path)
         except (BadImageError, UnreadableError) as error:
             raise BadImageError(f"{path}: {error}") from error
 

@@ -7,9 +7,10 @@ from functools import cached_property
 
 from lab.symbols.errors import BadImageError, UnreadableError
 from lab.symbols.finder import Finder
-from lab.symbols.image import Image
+from lab.symbols.image import Image, PdbIdentity
 from lab.symbols.memory import ReadMemory
 from lab.symbols.pdb import Function, Pdb, SourceLine
+from lab.symbols.source_lines import SourceLines
 
 MAX_SIZE = 1 << 30
 _SUFFIXES = (".sys", ".exe", ".dll", ".drv")
@@ -19,9 +20,17 @@ class Module:
     """One loaded image. Nothing is read before it is asked for."""
 
     def __init__(
-        self, path: str, base: int, size: int, read: ReadMemory, finder: Finder, timestamp: int | None = None
+        self,
+        path: str,
+        base: int,
+        size: int,
+        read: ReadMemory,
+        finder: Finder,
+        timestamp: int | None = None,
+        pdb: PdbIdentity | None = None,
     ) -> None:
-        """`path` as the target names it; `read` reads the target's memory."""
+        """`path` as the target names it; `read` reads the target's memory. `pdb` is what the target says of the PDB
+        without its image."""
         self.path = path
         self.file_name = path.replace("/", "\\").rsplit("\\", 1)[-1]
         lower = self.file_name.lower()
@@ -32,6 +41,7 @@ class Module:
         self._read = read
         self._finder = finder
         self._timestamp = timestamp
+        self._identity = pdb
         self.complaints: list[str] = []
         """Why there are no symbols, in words."""
 
@@ -51,8 +61,8 @@ class Module:
         try:
             here = Image(lambda rva, count: self._read(self.base + rva, count))
         except (BadImageError, UnreadableError):
-            return self._finder.image(self.file_name, self.size, self._timestamp)
-        file = self._finder.image(self.file_name, here.size, here.timestamp)
+            return self._file(self.size, self._timestamp)
+        file = self._file(here.size, here.timestamp)
         if file is None:
             return here
 
@@ -60,19 +70,31 @@ class Module:
             data = self._read(self.base + rva, count)
             return data if len(data) == count else data + file.read(rva + len(data), count - len(data))
 
-        return Image(read)
+        return Image(read, file.path)
+
+    def _file(self, size: int, timestamp: int | None) -> Image | None:
+        found, refused = self._finder.image(self.file_name, size, timestamp)
+        self.complaints += refused
+        return found
 
     @cached_property
     def pdb(self) -> Pdb | None:
         """Only one whose identity is the image's."""
-        image = self.image
-        if image is None or image.pdb is None:
-            self.complaints = ["its image names no PDB" if image else "its image cannot be read"]
+        identity = (self.image.pdb if self.image else None) or self._identity
+        if identity is None:
+            self.complaints.append("its image names no PDB" if self.image else "its image cannot be read")
             return None
-        pdb, refused = self._finder.pdb(image.pdb)
+        pdb, refused = self._finder.pdb(identity)
         if pdb is None:
-            self.complaints = refused or [f"{image.pdb.name} was not found"]
+            self.complaints += refused or [f"{identity.name} was not found"]
         return pdb
+
+    @cached_property
+    def dwarf(self) -> SourceLines | None:
+        """The debug information that MinGW puts into the image itself."""
+        path = self.image.path if self.image else None
+        lines = SourceLines(path) if path is not None and self.pdb is None else None
+        return lines if lines is not None and lines.has_dwarf else None
 
     @cached_property
     def exports(self) -> list[Function]:
@@ -98,6 +120,9 @@ class Module:
         rva = address - self.base
         if self.pdb:
             return self.pdb.function_at(rva)
+        found = self.dwarf.function_at(rva) if self.dwarf else None
+        if found is not None:
+            return found
         index = bisect_right(self.exports, rva, key=lambda each: each.rva) - 1
         if index < 0 or self.image is None or not self.image.is_code(rva):
             return None
@@ -108,7 +133,8 @@ class Module:
 
     def lines(self, address: int) -> list[SourceLine]:
         """Source places of the code there, innermost first."""
-        return self.pdb.lines(address - self.base) if self.pdb else []
+        known = self.pdb or self.dwarf
+        return known.lines(address - self.base) if known else []
 
     def _entry_at(self, rva: int) -> int | None:
         try:

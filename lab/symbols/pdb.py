@@ -9,14 +9,15 @@ from functools import cached_property
 from pathlib import Path
 
 from purepdb import PDB, PdbError, codeview
-from symbolic.debuginfo import Archive
-from symbolic.symcache import SourceLocation, SymCache
 
 from lab.symbols.errors import BadImageError
 from lab.symbols.image import PdbIdentity
+from lab.symbols.source_lines import Function, SourceLine, SourceLines
 from lab.symbols.type_records import Cursor, TypeRecords
 from lab.symbols.type_table import TypeTable
 from lab.symbols.types import Procedure, Type
+
+__all__ = ["Function", "Parameter", "Pdb", "SourceLine"]
 
 MAX_SIZE = 1 << 30
 _TYPES_STREAM = 2
@@ -29,16 +30,6 @@ _CLOSES = frozenset({0x0006, 0x114E, 0x114F})
 
 
 @dataclass(frozen=True)
-class Function:
-    """A function or another named place of the image's code or data."""
-
-    name: str
-    rva: int
-    size: int
-    """Bytes; 0 when the PDB does not tell."""
-
-
-@dataclass(frozen=True)
 class Parameter:
     """A parameter of a function; the name is empty when the PDB tells the type alone."""
 
@@ -46,23 +37,12 @@ class Parameter:
     type: Type
 
 
-@dataclass(frozen=True)
-class SourceLine:
-    """A place in the source. `function` is the one whose source it is, which may be inlined into another."""
-
-    function: str
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
 class Pdb:
     """Reads a PDB file. Raises BadImageError when it is none, or a damaged one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines = SourceLines(path)
         try:
             if path.stat().st_size > MAX_SIZE:
                 raise BadImageError(f"{path} is larger than {MAX_SIZE >> 20} MiB: not read")
@@ -111,11 +91,7 @@ class Pdb:
 
     def lines(self, rva: int) -> list[SourceLine]:
         """Where the code comes from: the innermost inlined function first, the function itself last."""
-        try:
-            places: list[SourceLocation] = self._lines.lookup(rva) if self._lines else []  # type: ignore[no-untyped-call]
-        except Exception:  # Whatever a damaged line table makes symbolic raise: then there are no lines.
-            return []
-        return [_line(each.symbol, each.full_path or "", each.line) for each in places if each.line]
+        return self._lines.lines(rva)
 
     def parameters(self, name: str) -> list[Parameter]:
         """The parameters of a function, in order; empty for one that the PDB does not describe."""
@@ -174,19 +150,7 @@ class Pdb:
     def _starts(self) -> list[int]:
         return [each.rva for each in self.functions]
 
-    @cached_property
-    def _lines(self) -> SymCache | None:
-        try:
-            return next(iter(Archive.open(str(self.path)).iter_objects())).make_symcache()
-        except Exception:
-            return None
-
 
 def _is(procedure: codeview.ProcSymbol, record: codeview.RawRecord) -> bool:
     other = codeview.decode_record(record.kind, record.payload)
     return bool(other and (other.segment, other.offset) == (procedure.segment, procedure.offset))
-
-
-def _line(symbol: str, file: str, line: int) -> SourceLine:
-    """Without the parameter types that symbolic adds to a C function's name."""
-    return SourceLine(symbol.split("(", 1)[0] or symbol, file.replace("\\", "/"), line)

@@ -19,6 +19,8 @@ EPILOGUE_BYTES = 40
 SCAN_BYTES = 0x1000
 """How far up the stack a lost unwinder looks for a return address."""
 _MIN_ADDRESS = 0x10000
+_HEADERS = 0x1000
+"""Bytes at the beginning of an image that are never code."""
 
 
 class How(Enum):
@@ -104,7 +106,9 @@ def _caller(state: Mapping[str, int], read: ReadMemory, symbols: Symbols, *, sto
     info = read_unwind_info(image.read, entry.unwind_info)
     if stopped and offset >= info.prologue:
         first, end = module.base + entry.begin, module.base + entry.end
-        left = leave_by_epilogue(read(state["rip"], EPILOGUE_BYTES), state, read, lambda at: first <= at < end)
+        left = leave_by_epilogue(
+            image.read(state["rip"] - module.base, EPILOGUE_BYTES), state, read, lambda at: first <= at < end
+        )
         if left is not None:
             return left
     return _undo(dict(state), info, offset, image, read)
@@ -168,16 +172,21 @@ def _scan(state: Mapping[str, int], read: ReadMemory, symbols: Symbols) -> dict[
     stack = read(start, SCAN_BYTES)
     for at in range(0, len(stack) - 7, 8):
         value = int.from_bytes(stack[at : at + 8], "little")
-        if _follows_call(value, read, symbols):
+        if _follows_call(value, symbols):
             return {**state, "rip": value, "rsp": start + at + 8}
     return None
 
 
-def _follows_call(address: int, read: ReadMemory, symbols: Symbols) -> bool:
+def _follows_call(address: int, symbols: Symbols) -> bool:
+    """Of a module whose code cannot be seen, every address may do so."""
     module = symbols.module_at(address)
-    if module is None or module.image is None or not module.image.is_code(address - module.base - 1):
+    if module is None:
         return False
-    code = read(address - 7, 7)
+    if module.image is None:
+        return address - module.base > _HEADERS
+    if not module.image.is_code(address - module.base - 1):
+        return False
+    code = module.image.read(address - module.base - 7, 7)
     if len(code) < 7:
         return False
     indirect = any(code[-size] == 0xFF and code[1 - size] & 0x38 == 0x10 for size in (2, 3, 6, 7))

@@ -14,7 +14,6 @@ from symbols.memory import BUILD, Memory, bare_image
 
 from lab.kd.context import Context
 from lab.kd.state_change import Machine
-from lab.symbols.image import Image
 from lab.symbols.pdb import Pdb
 from lab.symbols.unwind_info import Op, read_unwind_info
 
@@ -75,7 +74,7 @@ class CrashedMachine:
         self.physical[self._free] = bytearray(PAGE)
         return self._free
 
-    def map(self, address: int, data: bytes) -> None:
+    def map(self, address: int, data: bytes | bytearray) -> None:
         """Lay bytes out at a virtual address, in pages of their own."""
         for at in range(0, len(data), PAGE):
             page = self.page()
@@ -94,7 +93,7 @@ class CrashedMachine:
             table = below // PAGE
         struct.pack_into("<Q", self.physical[table], (address >> level & 0x1FF) * 8, entry)
 
-    def write(self, address: int, data: bytes) -> None:
+    def write(self, address: int, data: bytes | bytearray) -> None:
         """Change what is mapped there."""
         for offset, byte in enumerate(data):
             at = address + offset
@@ -110,7 +109,7 @@ class CrashedMachine:
         struct.pack_into("<I", raw, 0x118, 0x1F80)
         return Context(Machine.AMD64, bytes(raw)).with_registers(self.registers[processor]).raw
 
-    def stack(self) -> bytes:
+    def stack(self) -> bytearray:
         """What is kept of the stack that crashed."""
         return self._stack[self.registers[0]["rsp"] - STACK :]
 
@@ -139,12 +138,8 @@ class CrashedMachine:
         assert entry is not None
         info = read_unwind_info(self.image.read, entry.unwind_info)
         assert info.frame_register is None
-        sizes = {
-            Op.PUSH: lambda code: 8,
-            Op.ALLOCATE_SMALL: lambda code: code.value,
-            Op.ALLOCATE_LARGE: lambda code: code.value,
-        }
-        return sum(sizes[code.op](code) for code in info.codes if code.op in sizes)
+        pushes = sum(code.op is Op.PUSH for code in info.codes)
+        return pushes * 8 + sum(code.value for code in info.codes if code.op in (Op.ALLOCATE_SMALL, Op.ALLOCATE_LARGE))
 
     def _behind_call(self, pdb: Pdb, caller: str, callee: int) -> int:
         function = pdb.by_name[caller]
@@ -229,7 +224,3 @@ def runs_of(pages: Iterable[int]) -> list[tuple[int, int]]:
         else:
             runs.append((page, 1))
     return runs
-
-
-def image_of(machine: CrashedMachine) -> Image:
-    return machine.image

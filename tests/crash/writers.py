@@ -92,7 +92,7 @@ def write_triage(machine: CrashedMachine, path: Path, padding: int = 0) -> None:
     """A small memory dump; `padding` makes it larger, as a real one is."""
     out = bytearray(header(machine, 4)) + bytes(0x80)
 
-    def add(data: bytes) -> int:
+    def add(data: bytes | bytearray) -> int:
         out.extend(bytes(-len(out) % 8))
         at = len(out)
         out.extend(data)

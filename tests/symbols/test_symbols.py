@@ -120,7 +120,7 @@ def test_with_neither_a_place_in_the_module_is_named(memory: Memory) -> None:
 def test_a_name_from_the_target_does_not_leave_the_directories(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret.pdb").write_bytes(b"x")
     (tmp_path / "inner").mkdir()
-    assert Finder([tmp_path / "inner"]).image(name, 1) is None
+    assert Finder([tmp_path / "inner"]).image(name, 1) == (None, [])
 
 
 def test_what_is_no_pdb_is_refused_in_words(tmp_path: Path) -> None:
