@@ -1,0 +1,69 @@
+"""Test signatures in driver images, as a Windows in test-signing mode wants them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from lab.errors import InfrastructureError, UsageError
+from lab.guest.driver_file import inspect_driver
+
+DEADLINE = 60.0
+
+
+def sign(image: Path, signed: Path, certificate: Path, key: Path) -> None:
+    """Write `image` with an embedded Authenticode signature to `signed`, and verify what was written.
+
+    The PE checksum is set as well: Windows checks a driver's. An earlier signature is replaced.
+    Raises UsageError for a file that is no image, InfrastructureError when the tool is missing or fails.
+    """
+    inspect_driver(image)
+    unfinished = signed.with_name(f".{signed.name}.unsigned")
+    unfinished.unlink(missing_ok=True)
+    try:
+        _sign(["-h", "sha256", "-certs", certificate, "-key", key, "-in", image, "-out", unfinished], image)
+        verify(unfinished, certificate)
+        unfinished.replace(signed)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def verify(image: Path, certificate: Path) -> None:
+    """Check that `image` is signed by `certificate` and unchanged since. Raises UsageError that says which."""
+    ran = _osslsigncode(["verify", "-CAfile", certificate, "-in", image])
+    if ran.returncode == 0:
+        return
+    said = ran.stdout + ran.stderr
+    if "No signature found" in said:
+        raise UsageError(f"{image} is not signed")
+    if "MISMATCH" in said:
+        raise UsageError(f"{image} was changed after it was signed", "sign it again, or build it again")
+    raise UsageError(f"the signature of {image} is not by {certificate}: {_last_line(said)}")
+
+
+def _sign(arguments: list[str | Path], image: Path) -> None:
+    ran = _osslsigncode(["sign", *arguments])
+    if ran.returncode != 0:
+        raise InfrastructureError(f"signing {image} failed: {_last_line(ran.stdout + ran.stderr)}")
+
+
+def _osslsigncode(arguments: list[str | Path]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["osslsigncode", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=DEADLINE,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        raise InfrastructureError("osslsigncode is not installed", "apt-get install osslsigncode") from None
+    except subprocess.TimeoutExpired:
+        raise InfrastructureError(f"osslsigncode did not end within {DEADLINE:.0f} s") from None
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip() and line.strip() not in ("Failed", "Succeeded")]
+    return lines[-1] if lines else "it said nothing"
