@@ -15,7 +15,8 @@ from lab.machine.instance import SPEC, STATE, SUPERVISOR_LOG, Instance
 from lab.machine.qemu import VmSpec
 
 START_DEADLINE = 40.0
-STOP_DEADLINE = 20.0
+STOP_DEADLINE = START_DEADLINE + 20.0
+"""A supervisor that is only starting hears of its end when its start is over."""
 
 
 class Lease:

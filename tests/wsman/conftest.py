@@ -43,7 +43,7 @@ class Service:
     def stop(self) -> tuple[int, str]:
         """Exit status and what it wrote to stderr."""
         self.process.terminate()
-        _, errors = self.process.communicate(timeout=10)
+        _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors
 
 
