@@ -51,11 +51,13 @@ fuzz: setup
 
 test: lint lab-up
 	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)
+	@$(BIN)/pytest examples $(PYTEST_FLAGS); ended=$$?; $(BIN)/lab --config examples/counter/lab.yaml down; exit $$ended
 
 benchmark: driver
 	@$(BIN)/python -m benchmarks
 
 clean:
-	@if [ -x $(BIN)/lab ]; then $(BIN)/lab down; fi
+	@if [ -x $(BIN)/lab ]; then $(BIN)/lab down; $(BIN)/lab --config examples/counter/lab.yaml down; fi
 	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory -s -C driver clean; fi
+	rm -rf examples/*/build examples/*/.lab examples/*/artifacts
 	rm -rf .venv .lab artifacts .pytest_cache .mypy_cache .ruff_cache

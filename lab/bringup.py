@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lab.build import build
 from lab.config import Config
 from lab.errors import GuestLostError, InfrastructureError, LabError
 from lab.guest.driver_file import inspect_driver
@@ -53,10 +54,11 @@ def down(config: Config) -> bool:
 
 
 def up(config: Config, progress: Progress) -> RunningLab:
-    """Bring the lab up, from a snapshot where one fits, and return it. On a running lab, change nothing.
+    """Build the driver, bring the lab up, from a snapshot where one fits, and return it. Leaves a running lab as it is.
 
     Raises LabError with cause and advice; the VM of a failed start is ended.
     """
+    build(config, progress)
     instance = instance_of(config)
     instance.create()
     with instance.lock("up", "another `lab up` is at work here"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -109,6 +110,8 @@ class Config:
     debugger: Debugger = field(default_factory=Debugger)
     """What the kernel debugger does by itself where a scenario does not say otherwise."""
     model: ModelSpec | None = None
+    build: str = ""
+    """The command that makes driver and programs, run in `root`; empty: there is none."""
 
     @property
     def driver(self) -> DriverSpec:
@@ -153,11 +156,20 @@ def _check_meaning(document: Document) -> list[Problem]:
     if default is None and len(drivers) > 1:
         right = f"`default_driver: {next(iter(drivers))}`"
         problems.append(document.problem((), "several drivers and none is the default", right))
+    problems += _check_build(document)
     problems += _check_programs(document)
     for name, ioctl in data.get("ioctls", {}).items():
         for side in ("input", "output"):
             problems += _check_fields(document, name, side, ioctl.get(side, []))
     return problems
+
+
+def _check_build(document: Document) -> list[Problem]:
+    try:
+        shlex.split(document.data.get("build", ""))
+    except ValueError as error:
+        return [document.problem(("build",), f"is no command: {error}", "`build: make -s`")]
+    return []
 
 
 def _check_programs(document: Document) -> list[Problem]:
@@ -206,6 +218,7 @@ def _config(path: Path, data: dict[str, Any], debugger: Debugger) -> Config:
         ioctls=ioctls,
         debugger=debugger,
         model=_model(root, data["model"]) if "model" in data else None,
+        build=data.get("build", ""),
     )
 
 

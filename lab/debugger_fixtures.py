@@ -40,7 +40,7 @@ def lab(pytestconfig: pytest.Config) -> RunningLab:
 
 @pytest.fixture
 def kd(lab: RunningLab, request: pytest.FixtureRequest) -> Iterator[KdWatch]:
-    """What the driver prints during the test: `kd.wait_for_print("Example_Write", 5)`, `kd.prints`.
+    """What the driver prints during the test: `kd.wait_for_print("My_Write", 5)`, `kd.prints`.
 
     The kd log's entries of the test carry its name. After a crash the guest is put back to its snapshot.
     """

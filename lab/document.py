@@ -211,7 +211,7 @@ def _syntax_advice(what: str) -> str:
     if "cannot start any token" in what:
         return "indent with spaces; quote a text that starts with a special character"
     if "escape" in what:
-        return r"use single quotes around a path with backslashes, '\\.\Example'"
+        return r"use single quotes around a path with backslashes, '\\.\MyDevice'"
     return "YAML; look at brackets, quotes and indentation on this line and the one before"
 
 

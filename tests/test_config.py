@@ -67,7 +67,7 @@ CASES = {
     "guest": (GOOD + "guest: wien", "lab.yaml:5: guest: 'wien' is not known: did you mean 'wine'?"),
     "device": (
         GOOD.replace(r"'\\.\Example'", "Example"),
-        r"lab.yaml:3: device: 'Example' is malformed: the device's path in single quotes, as in '\\.\Example'",
+        r"lab.yaml:3: device: 'Example' is malformed: the device's path in single quotes, as in '\\.\MyDevice'",
     ),
     "no drivers": (
         "lab: 1\ndevice: '\\\\.\\X'\ndrivers: {}",

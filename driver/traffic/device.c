@@ -1,16 +1,12 @@
 #include "device.h"
 
 #include "clock.h"
-#include "status.h"
-
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#include <winioctl.h>
 
 struct device_handle {
     char *name;
     size_t name_length;
     HANDLE handle;
+    bool is_overlapped;
 };
 
 static struct device_handle *find(struct device_handles *handles, struct text name) {
@@ -21,13 +17,14 @@ static struct device_handle *find(struct device_handles *handles, struct text na
     return NULL;
 }
 
-static void keep(struct device_handles *handles, struct text name, HANDLE handle) {
+static void keep(struct device_handles *handles, struct text name, HANDLE handle, bool is_overlapped) {
     array_reserve((void **)&handles->list, &handles->capacity, handles->count, sizeof(handles->list[0]));
     struct device_handle *one = &handles->list[handles->count++];
     one->name = memory_new(name.length);
     memcpy(one->name, name.at, name.length);
     one->name_length = name.length;
     one->handle = handle;
+    one->is_overlapped = is_overlapped;
 }
 
 static void forget(struct device_handles *handles, struct device_handle *one) {
@@ -35,98 +32,56 @@ static void forget(struct device_handles *handles, struct device_handle *one) {
     *one = handles->list[--handles->count];
 }
 
-static void begin(struct outcome *outcome) {
-    status_forget();
-    outcome->t0 = clock_now();
-}
-
-static void finish(struct outcome *outcome, BOOL ok) {
-    /* The error first: asking for the time may change it. */
-    outcome->error = ok ? 0 : GetLastError();
-    outcome->status = ok ? 0 : status_last();
-    outcome->t1 = clock_now();
-    outcome->ok = ok;
-}
-
-static void refuse(struct outcome *outcome, uint32_t error, const char *what) {
-    outcome->t0 = outcome->t1 = clock_now();
-    outcome->error = error;
-    outcome->what = what;
-}
-
 static void perform_open(struct device_handles *handles, const struct op *op, struct outcome *outcome) {
     struct arena arena = {0};
     if (find(handles, op->handle)) {
-        refuse(outcome, ERROR_ALREADY_EXISTS, "this handle is open: close it first");
+        outcome_refuse(outcome, ERROR_ALREADY_EXISTS, "this handle is open: close it first");
         return;
     }
     const wchar_t *path = text_to_wide(&arena, op->path);
-    begin(outcome);
+    outcome_begin(outcome);
     HANDLE handle = CreateFileW(path, op->number, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
-                                FILE_ATTRIBUTE_NORMAL, NULL);
-    finish(outcome, handle != INVALID_HANDLE_VALUE);
-    if (outcome->ok) keep(handles, op->handle, handle);
+                                op->is_overlapped ? FILE_FLAG_OVERLAPPED : FILE_ATTRIBUTE_NORMAL, NULL);
+    outcome_finish(outcome, handle != INVALID_HANDLE_VALUE);
+    if (outcome->ok) keep(handles, op->handle, handle, op->is_overlapped);
     arena_reset(&arena);
 }
 
-static void got(struct outcome *outcome, const struct data *target, const void *bytes) {
-    /* A driver may claim more than there is room for; what it claims stays in `moved`. */
-    outcome->has_data = data_is_real(target) && (outcome->ok || outcome->moved > 0);
-    outcome->data = bytes;
-    outcome->data_length = outcome->moved < target->length ? outcome->moved : target->length;
-}
-
-static void perform_write(struct device_handles *handles, const struct op *op, HANDLE handle, struct outcome *outcome) {
-    const void *bytes = data_place(&op->input, &handles->input);
-    DWORD moved = 0;
-    begin(outcome);
-    finish(outcome, WriteFile(handle, bytes, op->input.length, &moved, NULL));
-    outcome->moved = moved;
-}
-
-static void perform_read(struct device_handles *handles, const struct op *op, HANDLE handle, struct outcome *outcome) {
-    void *bytes = data_place(&op->output, &handles->output);
-    DWORD moved = 0;
-    begin(outcome);
-    finish(outcome, ReadFile(handle, bytes, op->output.length, &moved, NULL));
-    outcome->moved = moved;
-    got(outcome, &op->output, bytes);
-}
-
-static void perform_ioctl(struct device_handles *handles, const struct op *op, HANDLE handle, struct outcome *outcome) {
+static void perform_transfer(struct device_handles *handles, const struct op *op, const struct device_handle *one,
+                             struct outcome *outcome) {
     void *input = data_place(&op->input, &handles->input);
     void *output = data_place(&op->output, &handles->output);
     DWORD moved = 0;
-    begin(outcome);
-    finish(outcome, DeviceIoControl(handle, op->number, input, op->input.length, output, op->output.length, &moved,
-                                    NULL));
+    outcome_begin(outcome);
+    outcome_finish(outcome, request_perform(op, one->handle, one->is_overlapped, input, output, &moved));
     outcome->moved = moved;
-    got(outcome, &op->output, output);
+    if (op->kind != OP_WRITE) outcome_got(outcome, &op->output, output);
+}
+
+static void perform_with_handle(struct device_handles *handles, const struct op *op, struct outcome *outcome) {
+    struct device_handle *one = find(handles, op->handle);
+    if (!one) {
+        outcome_refuse(outcome, ERROR_INVALID_HANDLE, "this handle is not open");
+    } else if (op->request.length > 0) {
+        request_begin(&handles->requests, op, one->handle, outcome);
+    } else if (op->kind == OP_FLUSH) {
+        outcome_begin(outcome);
+        outcome_finish(outcome, FlushFileBuffers(one->handle));
+    } else if (op->kind == OP_CLOSE) {
+        outcome_begin(outcome);
+        outcome_finish(outcome, CloseHandle(one->handle));
+        forget(handles, one);
+    } else {
+        perform_transfer(handles, op, one, outcome);
+    }
 }
 
 void device_perform(struct device_handles *handles, const struct op *op, struct outcome *outcome) {
     *outcome = (struct outcome){0};
-    if (op->kind == OP_OPEN) {
-        perform_open(handles, op, outcome);
-        return;
-    }
-    struct device_handle *one = find(handles, op->handle);
-    if (!one) {
-        refuse(outcome, ERROR_INVALID_HANDLE, "this handle is not open");
-        return;
-    }
-    if (op->kind == OP_WRITE) {
-        perform_write(handles, op, one->handle, outcome);
-    } else if (op->kind == OP_READ) {
-        perform_read(handles, op, one->handle, outcome);
-    } else if (op->kind == OP_IOCTL) {
-        perform_ioctl(handles, op, one->handle, outcome);
-    } else if (op->kind == OP_FLUSH) {
-        begin(outcome);
-        finish(outcome, FlushFileBuffers(one->handle));
-    } else {
-        begin(outcome);
-        finish(outcome, CloseHandle(one->handle));
-        forget(handles, one);
+    switch (op->kind) {
+    case OP_OPEN: perform_open(handles, op, outcome); break;
+    case OP_CANCEL: request_cancel(&handles->requests, op, outcome); break;
+    case OP_FINISH: request_finish(&handles->requests, op, &handles->output, outcome); break;
+    default: perform_with_handle(handles, op, outcome); break;
     }
 }

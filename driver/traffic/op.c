@@ -68,7 +68,9 @@ static const char *parse_open(struct arguments *arguments, struct op *op) {
     } else {
         return "ACCESS is r, w, rw or 0";
     }
-    return NULL;
+    struct text keyword;
+    op->is_overlapped = next_text(arguments, &keyword);
+    return !op->is_overlapped || text_is(keyword, "overlapped") ? NULL : "`overlapped` behind ACCESS, or nothing";
 }
 
 static const char *parse_source(struct arguments *arguments, struct op *op) {
@@ -81,14 +83,27 @@ static const char *parse_target(struct arguments *arguments, struct op *op) {
     return next_text(arguments, &token) ? data_parse_target(token, &op->output) : missing;
 }
 
+static const char *parse_request(struct arguments *arguments, struct op *op) {
+    if (!next_text(arguments, &op->request)) return missing;
+    return op->request.length > 0 ? NULL : "a name that is not empty";
+}
+
+static const char *parse_begin(struct arguments *arguments, struct op *op) {
+    struct text keyword;
+    if (!next_text(arguments, &keyword)) return NULL;
+    return text_is(keyword, "begin") ? parse_request(arguments, op) : "`begin REQUEST` at the end, or nothing";
+}
+
 static const char *parse_write(struct arguments *arguments, struct op *op) {
     const char *fault = parse_handle(arguments, op);
-    return fault ? fault : parse_source(arguments, op);
+    if (!fault) fault = parse_source(arguments, op);
+    return fault ? fault : parse_begin(arguments, op);
 }
 
 static const char *parse_read(struct arguments *arguments, struct op *op) {
     const char *fault = parse_handle(arguments, op);
-    return fault ? fault : parse_target(arguments, op);
+    if (!fault) fault = parse_target(arguments, op);
+    return fault ? fault : parse_begin(arguments, op);
 }
 
 static const char *parse_ioctl(struct arguments *arguments, struct op *op) {
@@ -98,7 +113,8 @@ static const char *parse_ioctl(struct arguments *arguments, struct op *op) {
     if (!next_text(arguments, &code)) return missing;
     if (!text_hexadecimal(code, &op->number)) return "CODE is 0x and one to eight hex digits";
     fault = parse_source(arguments, op);
-    return fault ? fault : parse_target(arguments, op);
+    if (!fault) fault = parse_target(arguments, op);
+    return fault ? fault : parse_begin(arguments, op);
 }
 
 static const char *parse_milliseconds(struct arguments *arguments, struct op *op) {
@@ -162,12 +178,14 @@ static const struct rule {
     unsigned performers;
     const char *(*parse)(struct arguments *arguments, struct op *op);
 } rules[] = {
-    [OP_OPEN] = {"open", "open HANDLE PATH ACCESS", BY_ACTOR, parse_open},
-    [OP_WRITE] = {"write", "write HANDLE DATA", BY_ACTOR, parse_write},
-    [OP_READ] = {"read", "read HANDLE LENGTH", BY_ACTOR, parse_read},
-    [OP_IOCTL] = {"ioctl", "ioctl HANDLE CODE DATA OUTLEN", BY_ACTOR, parse_ioctl},
+    [OP_OPEN] = {"open", "open HANDLE PATH ACCESS [overlapped]", BY_ACTOR, parse_open},
+    [OP_WRITE] = {"write", "write HANDLE DATA [begin REQUEST]", BY_ACTOR, parse_write},
+    [OP_READ] = {"read", "read HANDLE LENGTH [begin REQUEST]", BY_ACTOR, parse_read},
+    [OP_IOCTL] = {"ioctl", "ioctl HANDLE CODE DATA OUTLEN [begin REQUEST]", BY_ACTOR, parse_ioctl},
     [OP_FLUSH] = {"flush", "flush HANDLE", BY_ACTOR, parse_handle},
     [OP_CLOSE] = {"close", "close HANDLE", BY_ACTOR, parse_handle},
+    [OP_CANCEL] = {"cancel", "cancel REQUEST", BY_ACTOR, parse_request},
+    [OP_FINISH] = {"finish", "finish REQUEST", BY_ACTOR, parse_request},
     [OP_EXIT] = {"exit", "exit CODE", BY_ACTOR, parse_exit},
     [OP_CRASH] = {"crash", "crash", BY_ACTOR, parse_nothing},
     [OP_SLEEP] = {"sleep", "sleep MS", BY_ACTOR | BY_CONDUCTOR, parse_milliseconds},
@@ -205,5 +223,6 @@ const char *op_parse(struct arena *arena, struct text rest, struct op *op) {
         if (!fault && arguments.rest.at) fault = "there are more arguments than that";
         return fault ? explain(arena, &rules[i], fault) : NULL;
     }
-    return "an operation: open, write, read, ioctl, flush, close, exit, crash, sleep, barrier, kill, wait, type or service";
+    return "an operation: open, write, read, ioctl, flush, close, cancel, finish, exit, crash, sleep, barrier, kill, wait, "
+           "type or service";
 }

@@ -11,6 +11,8 @@ enum op_kind {
     OP_IOCTL,
     OP_FLUSH,
     OP_CLOSE,
+    OP_CANCEL,
+    OP_FINISH,
     OP_EXIT,
     OP_CRASH,
     OP_SLEEP,
@@ -48,6 +50,8 @@ struct op {
     struct text id;       /* as written in the script, decoded */
     struct text raw;      /* ID OP ARG... as an actor process takes it; empty for the conductor's own */
     struct text handle;   /* open, write, read, ioctl, flush, close; a barrier's, service's or (kill) actor's name */
+    struct text request;  /* write, read, ioctl that are only begun; cancel, finish */
+    bool is_overlapped;   /* open */
     struct text path;     /* open, service create and reload */
     struct data input;    /* write, ioctl, type */
     struct data output;   /* read, ioctl; the awaited text of type */

@@ -109,7 +109,7 @@ class DebuggedTarget:
         return self._debugger.evaluate(expression)
 
     def value(self, type_name: str, address: int) -> Value:
-        """What is at `address`, taken for that type: `value("EXAMPLE_RESOURCE", address).Ring.Held.number`."""
+        """What is at `address`, taken for that type: `value("MY_CONTEXT", address).Ring.Held.number`."""
         self._need_stop()
         return self._debugger.value(self._debugger.type(type_name), address)
 

@@ -57,7 +57,7 @@ class ModuleFilter:
 
 
 def _stem(name: object) -> str:
-    """`example` of `\\??\\C:\\lab\\drivers\\Example.sys`."""
+    """`my` of `\\??\\C:\\lab\\drivers\\My.sys`."""
     if not isinstance(name, str):
         return ""
     file = re.split(r"[\\/]", name)[-1].lower()

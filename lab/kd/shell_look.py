@@ -197,7 +197,7 @@ def _list_types(state: ShellState, pattern: str) -> None:
 
 def names(state: ShellState, pattern: str) -> None:
     if not pattern:
-        raise CommandError("which names?", "x MODULE!PATTERN*, such as: x example*!Example_*")
+        raise CommandError("which names?", "x MODULE!PATTERN*, such as: x my*!My_*")
     for shown, (module, function) in enumerate(state.debugger.symbols.matching(pattern)):
         if shown >= MAX_LISTED:
             state.say(f"... and more: only {MAX_LISTED} are shown")

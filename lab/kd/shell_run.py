@@ -73,7 +73,7 @@ def _run_to(state: ShellState, address: int) -> None:
 
 def set_breakpoint(state: ShellState, text: str) -> None:
     if not text:
-        raise CommandError("where?", "bp SYMBOL or bp ADDRESS, such as: bp Example_Write")
+        raise CommandError("where?", "bp SYMBOL or bp ADDRESS, such as: bp My_Write")
     address = state.debugger.address(text)
     state.target.set_breakpoint(address)
     state.breakpoints[address] = text

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from lab.scenario.model import Scenario, Step
 from lab.scenario.observed import Observed
+from lab.scenario.requests import BEGUN
 from lab.traffic.events import Op
 from lab.traffic.history import NEVER, Operation, Status
 
@@ -62,18 +63,43 @@ class _Process:
         timeout = observed.timeout
         self._pending = {item.id for item in timeout.pending} if timeout else set()
         self._latest = 0
+        self._begun: dict[str, Operation] = {}
+        """Requests under way, as they were called."""
 
     def operations(self, steps: list[Step]) -> Iterator[Operation]:
         for step in steps:
             op = self._observed.ops.get(step.id)
-            if op is not None:
+            if step.op == "cancel":
+                continue  # No operation on the driver's state: how the request ended says what came of it.
+            if op is not None and step.request and self._is_begun(step, op):
+                continue
+            if op is not None and step.op == "finish":
+                operation = self._finished(step, op)
+            elif op is not None:
                 operation = self._returned(step, op)
             elif step.id in self._pending:
                 operation = self._unreturned(step)
             else:
                 continue
             yield self._follow(operation)
+        yield from (replace(request, status=Status.PENDING, t1=NEVER) for request in self._begun.values())
         yield from self._left_open()
+
+    def _is_begun(self, step: Step, op: Op) -> bool:
+        """Whether the request goes on after this step: it is told as one operation, from its begin to its end."""
+        if step.op == "finish" or op.gone or op.what or op.error not in BEGUN:
+            return False
+        self._begun[step.request] = self._follow(self._returned(step, op))
+        return True
+
+    def _finished(self, step: Step, op: Op) -> Operation:
+        request = self._begun.pop(step.request, None)
+        end = self._returned(step, op)
+        if request is None:
+            return end
+        return replace(
+            request, id=step.id, t1=end.t1, status=end.status, ok=op.ok, error=op.error, moved=op.moved, data=op.data
+        )
 
     def _returned(self, step: Step, op: Op) -> Operation:
         status = Status.GONE if op.gone else Status.REFUSED if op.what else Status.RETURNED
@@ -140,6 +166,7 @@ def _called(step: Step) -> Operation:
         data=None,
         code=code,
         access=str(step.args[2]).replace("0", "") if step.op == "open" else "",
-        target=str(step.args[-1]) if step.op in ("read", "ioctl") else "",
+        target=str(step.args[3 if step.op == "ioctl" else 1]) if step.op in ("read", "ioctl") else "",
         action=str(step.args[0]) if step.op == "service" else "",
+        request=step.request,
     )

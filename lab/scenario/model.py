@@ -94,6 +94,8 @@ class Step:
     asked: int | None = None
     """Bytes asked for."""
     ioctl: IoctlSpec | None = None
+    request: str = ""
+    """The request that is only begun here, is cancelled or finished."""
     may_be_cut: bool = False
     """Its actor is killed in the same block, perhaps before this is done."""
 
@@ -198,7 +200,7 @@ class Scenario:
 
     @property
     def id(self) -> str:
-        """`shared-name[example-direct]`; without a matrix just `shared-name`."""
+        """`shared-name[my-driver]`; without a matrix just `shared-name`."""
         point = "-".join(str(value) for value in self.point.values())
         return f"{self.name}[{point}]" if self.point else self.name
 

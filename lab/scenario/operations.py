@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lab.config import Config, IoctlSpec
 from lab.document import Location, printable, shown, suggestion
 from lab.scenario.cast import Cast
 from lab.scenario.model import Expected, Step
+from lab.scenario.requests import Requests
 from lab.scenario.values import Report, data, expected, milliseconds, room
 from lab.traffic.data import Bytes, Data, Pointer
 from lab.traffic.script import bytes_token
@@ -18,10 +19,12 @@ HANDLE = "h"
 """The handle of actors that need but one."""
 
 OPTIONS = {
-    "open": ("as", "access"),
-    "write": ("handle",),
-    "read": ("handle",),
-    "ioctl": ("handle", "input", "data", "output"),
+    "open": ("as", "access", "overlapped"),
+    "write": ("handle", "begin"),
+    "read": ("handle", "begin"),
+    "ioctl": ("handle", "input", "data", "output", "begin"),
+    "cancel": (),
+    "finish": (),
     "close": (),
     "flush": (),
     "sleep": (),
@@ -82,11 +85,14 @@ class Operations:
         self._config = config
         self._cast = cast
         self._report = report
+        self._requests = Requests(report)
         self._makers: dict[str, Callable[[Doing], Step]] = {
             "open": self._open,
             "write": self._write,
             "read": self._read,
             "ioctl": self._ioctl,
+            "cancel": self._cancel,
+            "finish": self._finish,
             "close": self._close,
             "flush": self._flush,
             "sleep": self._sleep,
@@ -108,8 +114,11 @@ class Operations:
         return self._makers[kind](doing)
 
     def _step(self, doing: Doing, kind: str, args: tuple[str, ...], words: str, **more: Any) -> Step:
-        wanted = expected(doing.value.get("expect"), doing.at("expect"), self._report, kind, more.get("ioctl"))
-        return Step(
+        begins = "begin" in doing.value
+        # What comes of a request that is only begun is for its `finish` to say.
+        of = "begin" if begins else more.pop("begun", kind)
+        wanted = expected(doing.value.get("expect"), doing.at("expect"), self._report, of, more.get("ioctl"))
+        step = Step(
             id=doing.id,
             line=doing.line,
             actor=doing.actor,
@@ -117,9 +126,24 @@ class Operations:
             args=args,
             timeout_ms=doing.timeout_ms,
             expected=wanted,
-            text=f"{doing.actor}: {words}",
+            text=f"{doing.actor}: {'begin to ' if begins else ''}{words}",
             **more,
         )
+        if not begins:
+            return step
+        name = doing.value["begin"]
+        return self._requests.begin(replace(step, args=(*args, "begin", name), request=name), doing.at("begin"))
+
+    def _cancel(self, doing: Doing) -> Step:
+        name = doing.value["cancel"]
+        self._requests.begun(doing.actor, name, doing.at("cancel"))
+        return self._step(doing, "cancel", (name,), f"cancel {name}", request=name)
+
+    def _finish(self, doing: Doing) -> Step:
+        name = doing.value["finish"]
+        begun = self._requests.begun(doing.actor, name, doing.at("finish"), ends=True)
+        more: dict[str, Any] = {"begun": begun.op, "ioctl": begun.ioctl, "asked": begun.asked} if begun else {}
+        return self._step(doing, "finish", (name,), f"finish {name}", request=name, **more)
 
     def _handle(self, doing: Doing, kind: str) -> tuple[str, str]:
         handle = doing.value.get("handle", HANDLE)
@@ -139,9 +163,10 @@ class Operations:
             self._report.add(doing.at("open"), "holds a NUL", "a name without it")
         handle = doing.value.get("as", HANDLE)
         access = doing.value.get("access", "rw")
-        step = self._step(
-            doing, "open", (handle, path, _ACCESS[access]), f"open {printable(path)}", handle=handle, path=path
-        )
+        overlapped = doing.value.get("overlapped", False)
+        args = (handle, path, _ACCESS[access], *(["overlapped"] if overlapped else []))
+        step = self._step(doing, "open", args, f"open {printable(path)}", handle=handle, path=path)
+        self._requests.opened(doing.actor, handle, overlapped=overlapped)
         where = doing.at("as" if "as" in doing.value else "open")
         self._cast.open(doing.actor, handle, path, where, certain=_certain(step.expected))
         return step

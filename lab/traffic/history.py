@@ -67,6 +67,8 @@ class Operation:
     """Where the data is to go: a length, or `null:LENGTH` or `bad:LENGTH`."""
     action: str = ""
     """Of a service operation."""
+    request: str = ""
+    """The name of a request that was begun and finished; its process did other things meanwhile."""
     implied: bool = False
     """Nobody called it: the system closed the handle of a process that ended."""
     number: int = 0
@@ -131,11 +133,12 @@ class Operation:
             "t0": self.t0,
             "t1": None if self.t1 == NEVER else self.t1,
             "status": self.status.value,
-            "argument": self.argument.token if self.argument else None,
+            "argument": None if self.argument is None else self.argument.token,
             "asked": self.asked,
             "target": self.target,
             "code": self.code,
             "action": self.action,
+            "request": self.request,
             "implied": self.implied,
             "ok": self.ok,
             "error": self.error,
@@ -215,6 +218,7 @@ def _operation(value: dict[str, Any], number: int) -> Operation:
         access=text("access"),
         target=text("target"),
         action=text("action"),
+        request=text("request") if "request" in value else "",
         implied=value["implied"] is True,
         number=number,
     )

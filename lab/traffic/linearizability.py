@@ -79,14 +79,16 @@ class Course:
 def units_of(operations: Iterable[Operation], model: Model) -> list[Unit]:
     """The atomic operations, in the order of the calls; of each process in the order of its own."""
     units: list[Unit] = []
-    latest: dict[str, Unit] = {}
+    latest: dict[tuple[str, str], Unit] = {}
     for operation in sorted(operations, key=lambda each: (each.t0, each.number)):
         for part in model.parts(operation):
             unit = Unit(part, operation, operation.has_result)
-            before = latest.get(operation.actor)
+            # A process does one thing after the other, but for the requests that it has begun.
+            thread = (operation.actor, operation.request)
+            before = latest.get(thread)
             if before is not None and before.operation.t1 >= operation.t0:
                 unit.after = before
-            latest[operation.actor] = unit
+            latest[thread] = unit
             units.append(unit)
     return units
 

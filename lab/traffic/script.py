@@ -51,12 +51,12 @@ class Script:
 
     >>> script = Script(5000)
     >>> script.actor("writer")
-    >>> script.step("1", "writer", 1000, "open", "h", r"\\\\.\\Example", "rw")
+    >>> script.step("1", "writer", 1000, "open", "h", r"\\\\.\\MyDevice", "rw")
     >>> print(script.text)
     traffic 1
     deadline 5000
     actor writer
-    step 1 writer 1000 open h \\\\.\\Example rw
+    step 1 writer 1000 open h \\\\.\\MyDevice rw
     <BLANKLINE>
     """
 

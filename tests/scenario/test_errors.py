@@ -33,6 +33,31 @@ STEPS = {
         "case.yaml:3: steps[1]: cannot be 'stop': `ACTOR: OPERATION`, `parallel:`, `repeat:`, `service:`, `kill:`, "
         "`wait:` or `sleep:`",
     ),
+    "request on a synchronous handle": (
+        "- a: {open: X}\n- a: {read: 1, begin: r}",
+        "case.yaml:4: steps[2].a.begin: needs an overlapped handle, 'h' is none: `overlapped: true` beside its open",
+    ),
+    "request begun twice": (
+        "- a: {open: X, overlapped: true}\n- a: {read: 1, begin: r}\n- a: {read: 1, begin: r}",
+        "case.yaml:5: steps[3].a.begin: 'r' is under way since line 4: finish it first, or another name",
+    ),
+    "request that is not under way": (
+        "- a: {open: X, overlapped: true}\n- a: {read: 1, begin: r1}\n- a: {cancel: r2}",
+        "case.yaml:5: steps[3].a.cancel: 'a' has no request 'r2' under way: one of r1",
+    ),
+    "request finished twice": (
+        "- a: {open: X, overlapped: true}\n- a: {read: 1, begin: r}\n- a: {finish: r}\n- a: {finish: r}",
+        "case.yaml:6: steps[4].a.finish: 'a' has no request 'r' under way: "
+        "`begin:` beside a write, read or ioctl before this",
+    ),
+    "result expected where a request begins": (
+        "- a: {open: X, overlapped: true}\n- a: {read: 1, begin: r, expect: {bytes: 1}}",
+        "case.yaml:4: steps[2].a.expect.bytes: says nothing about begin: leave it out; it goes with write, read, ioctl",
+    ),
+    "result of a finished request": (
+        "- a: {open: X, overlapped: true}\n- a: {read: 1, begin: r}\n- a: {finish: r, expect: {bytes: 1}}",
+        "",
+    ),
     "two things in a step": (
         "- {a: open, b: open}",
         "case.yaml:3: steps[1]: says 2 things, a and b: one to a step",
@@ -47,8 +72,8 @@ STEPS = {
     ),
     "no operation": (
         "- a: {handle: h}",
-        "case.yaml:3: steps[1].a: says no operation: one of open, write, read, ioctl, close, flush, sleep, barrier, "
-        "exit, crash, type, await, repeat",
+        "case.yaml:3: steps[1].a: says no operation: one of open, write, read, ioctl, cancel, finish, close, flush, "
+        "sleep, barrier, exit, crash, type, await, repeat",
     ),
     "bare word": (
         "- a: opne",
@@ -436,7 +461,7 @@ FILES = {
     "backslashes in double quotes": (
         'lab: 1\nsteps: [{a: {open: {path: "\\\\.\\Example"}}}]',
         "case.yaml:2: file: found unknown escape character: "
-        "use single quotes around a path with backslashes, '\\\\.\\Example'",
+        "use single quotes around a path with backslashes, '\\\\.\\MyDevice'",
     ),
     "code in a tag": (
         "lab: 1\ndescription: !!python/object/apply:os.system [ls]" + GOOD,

@@ -19,7 +19,9 @@ ACCESS_VIOLATION = 0xC0000005
 ERROR_FILE_NOT_FOUND = 2
 ERROR_INVALID_HANDLE = 6
 ERROR_ALREADY_EXISTS = 183
+ERROR_IO_PENDING = 997
 ERROR_SERVICE_DOES_NOT_EXIST = 1060
+ERROR_NOT_FOUND = 1168
 STATUS_ACCESS_DENIED = 0xC0000022
 STATUS_OBJECT_NAME_NOT_FOUND = 0xC0000034
 
@@ -104,6 +106,27 @@ def test_operations_report_bytes_data_and_errors(perform: Perform) -> None:
         assert not done.op(step)["ok"]
         assert "data" not in done.op(step)
     assert all(event["t0"] <= event["t1"] for event in done.kind("op"))
+
+
+def test_a_request_that_is_begun_is_finished_later(perform: Perform) -> None:
+    done = perform(
+        "actor a\n"
+        "step open a 5000 open h FILE r overlapped\n"
+        "step read a 5000 read h 5\n"
+        "step begin a 5000 read h 5 begin one\n"
+        "step again a 5000 read h 5 begin one\n"
+        "step close a 5000 close h\n"
+        "step finish a 5000 finish one\n"
+        "step gone a 5000 finish one\n"
+        "step cancel a 5000 cancel one\n"
+    )
+    assert done.code == 0
+    assert done.op("read")["data"] == b"hello".hex()
+    assert done.op("begin")["err"] in (0, ERROR_IO_PENDING)
+    assert "data" not in done.op("begin")
+    assert done.op("again")["err"] == ERROR_ALREADY_EXISTS
+    assert (done.op("finish")["n"], done.op("finish")["data"]) == (5, b"hello".hex())
+    assert [done.op(step)["err"] for step in ("gone", "cancel")] == [ERROR_NOT_FOUND] * 2
 
 
 def test_every_way_of_ending_a_process_is_reported_with_its_code(perform: Perform) -> None:
