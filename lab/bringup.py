@@ -107,7 +107,7 @@ class _Start:
         self.config.debugger.files()
         for name, file in self.config.programs.items():
             if not file.is_file():
-                raise InfrastructureError(f"program {name}: {file} does not exist", "build it: make driver")
+                raise InfrastructureError(f"program {name}: {file} does not exist", "build it, or correct lab.yaml")
 
     def _prepare(self) -> tuple[VmSpec, Image]:
         qemu, version = find_qemu()

@@ -88,7 +88,7 @@ def _down(options: argparse.Namespace) -> int:
     from lab import bringup
 
     stopped = bringup.down(_config(options))
-    print("the lab is down; `make lab-up` starts it again from its snapshot" if stopped else "no lab is up")
+    print("the lab is down; `lab up` starts it again from its snapshot" if stopped else "no lab is up")
     return 0
 
 

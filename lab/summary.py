@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.errors import LabError
+from lab.guest.driver_file import inspect_driver
 from lab.machine.control import call
 from lab.machine.instance import STATE, Instance
 from lab.progress import Progress, plain_console
@@ -16,19 +17,22 @@ from lab.running import RunningLab
 
 
 def print_up(lab: RunningLab, progress: Progress, *, already: bool) -> None:
-    """The short summary of a lab that is up: what runs, where things are, what to type next."""
+    """The short summary of a lab that is up: what runs, where things are, what to type next.
+
+    Raises UsageError when the driver's file is gone meanwhile.
+    """
     status = lab.status
     driver = lab.config.driver
-    digest = hashlib.sha256(driver.file.read_bytes()).hexdigest()[:16]
+    image = inspect_driver(driver.file).path.read_bytes()
     took = "was already up; nothing changed" if already else f"up in {progress.elapsed:.1f} s ({lab.how})"
     rows = [
         ("lab", took),
         ("guest", f"{lab.image.guest}, image {lab.image.digest[:16]} of {lab.image.built_at}"),
         ("accelerator", f"{status['accelerator']} ({status['accelerator_reason']})"),
         ("ports", f"SSH 127.0.0.1:{status['ports']['ssh']}, WinRM 127.0.0.1:{status['ports']['winrm']}"),
-        ("driver", f"{driver.file} (service {driver.service}, sha256 {digest})"),
+        ("driver", f"{driver.file} (service {driver.service}, sha256 {hashlib.sha256(image).hexdigest()[:16]})"),
         ("kd log", f"{lab.logs / 'kd.log'} (also kd.jsonl)"),
-        ("next", "make scenarios | pytest scenarios -k NAME | lab kd follow | make lab-down"),
+        ("next", "pytest scenarios | lab kd follow | lab kd shell | lab down"),
     ]
     _print_rows(progress.console, rows)
 

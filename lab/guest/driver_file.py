@@ -34,7 +34,9 @@ def inspect_driver(path: Path) -> DriverFile:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise UsageError(f"driver image {path} does not exist", "build it (make driver), or correct lab.yaml") from None
+        raise UsageError(
+            f"driver image {path} does not exist", "build it (`build:` in lab.yaml says how), or correct lab.yaml"
+        ) from None
     except OSError as error:
         raise UsageError(f"driver image {path} cannot be read: {error.strerror}") from None
     try:

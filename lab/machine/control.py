@@ -83,5 +83,5 @@ def _gone(instance: Instance) -> LabError:
     if isinstance(state.get("error"), dict):
         return decode_error(state["error"])
     if state.get("phase") == "stopped":
-        return GuestLostError("the lab is down", "start it: make lab-up")
-    return GuestLostError("the VM's supervisor is gone (killed?), and the VM with it", "start again: make lab-up")
+        return GuestLostError("the lab is down", "start it: lab up")
+    return GuestLostError("the VM's supervisor is gone (killed?), and the VM with it", "start again: lab up")

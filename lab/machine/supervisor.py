@@ -92,7 +92,7 @@ class Supervisor:
         if not self._stop.is_set():
             raise GuestLostError(
                 self._vm.last_words(),
-                f"read qemu.log and console.log in {self._spec.log_directory}; start again: make lab-up",
+                f"read qemu.log and console.log in {self._spec.log_directory}; start again: lab up",
             )
 
     def _lease_ended(self) -> None:

@@ -32,7 +32,7 @@ def test_our_driver_passes() -> None:
 def test_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist") as caught:
         inspect_driver(tmp_path / "none.sys")
-    assert "make driver" in caught.value.advice
+    assert "`build:`" in caught.value.advice
 
 
 @pytest.mark.parametrize(("machine", "name"), [(0x14C, "32-bit x86"), (0xAA64, "ARM64"), (0x1234, "machine 0x1234")])
