@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import cli_kd, history
+from lab import cli_crash, cli_kd, history
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 from lab.progress import Progress, plain_console
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     image.set_defaults(run=_image)
 
     cli_kd.add_commands(commands)
+    cli_crash.add_commands(commands)
 
     past = commands.add_parser("history", help="what the processes of a scenario did: draw it, judge it")
     history.add_commands(past)

@@ -93,11 +93,11 @@ def _caller(state: Mapping[str, int], read: ReadMemory, symbols: Symbols, *, sto
     """The registers in the caller; None when there is no certain way to them."""
     control = state["rip"] if stopped else state["rip"] - 1
     module = symbols.module_at(control)
-    image = module.image if module else None
-    if module is None or image is None:
+    if module is None:
         # A call to nowhere: the return address is where the call left it.
         return _return(dict(state), read) if stopped and not read(control, 1) else None
-    if not image.functions:
+    image = module.image
+    if image is None or not image.functions:
         return None
     entry = image.function_at(control - module.base)
     if entry is None:
