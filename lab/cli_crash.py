@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from lab.cli_kd import Subcommands
 from lab.config import find_config, load_config
+from lab.document import printable
+
+MAX_NOTE = 300
+"""Characters."""
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -39,7 +44,10 @@ def _do_show(options: argparse.Namespace) -> int:
     from lab.crash.scene_symbols import scene_symbols
 
     scene = open_dump(options.file)
-    report = make_report(scene, scene_symbols(scene, _symbol_directories(options)))
+    symbols = scene_symbols(scene, _symbol_directories(options))
+    report = make_report(scene, symbols)
+    refused = dict.fromkeys(printable(text, MAX_NOTE) for module in symbols.modules for text in module.refused)
+    report = replace(report, notes=(*report.notes, *refused))
     if options.json:
         print(json.dumps(report.to_json(), indent=1))
     else:

@@ -57,7 +57,7 @@ def _facts(file: DumpFile, streams: Streams, memory: SegmentMemory) -> Mapping[s
     }
     process = streams.process()
     if process is not None:
-        facts["process"] = f"{process:#x}"
+        facts["process id"] = f"{process} ({process:#x})"
     comment = streams.comment()
     return facts | ({"comment": comment[:MAX_COMMENT]} if comment else {})
 
@@ -68,7 +68,8 @@ def _system_words(system: SystemInfo | None) -> str:
     major, minor, build = system.version
     name = _PLATFORMS.get(system.platform, f"platform {system.platform:#x}")
     number = f"{major}.{minor}.{build}" if major else ""
-    words = " ".join(each for each in (name, number, system.service_pack) if each)
+    more = system.service_pack.removeprefix(f"{name} ")
+    words = " ".join(each for each in (name, number, more) if each)
     return f"{words}, {system.processors} processor{'' if system.processors == 1 else 's'}"
 
 

@@ -44,6 +44,8 @@ class Module:
         self._identity = pdb
         self.complaints: list[str] = []
         """Why there are no symbols, in words."""
+        self.refused: list[str] = []
+        """Files that are at hand, but belong to another build."""
 
     def __contains__(self, address: int) -> bool:
         return self.base <= address < self.base + self.size
@@ -74,8 +76,12 @@ class Module:
 
     def _file(self, size: int, timestamp: int | None) -> Image | None:
         found, refused = self._finder.image(self.file_name, size, timestamp)
-        self.complaints += refused
+        self._refuse(refused)
         return found
+
+    def _refuse(self, files: list[str]) -> None:
+        self.refused += files
+        self.complaints += files
 
     @cached_property
     def pdb(self) -> Pdb | None:
@@ -86,7 +92,8 @@ class Module:
             return None
         pdb, refused = self._finder.pdb(identity)
         if pdb is None:
-            self.complaints += refused or [f"{identity.name} was not found"]
+            self._refuse(refused)
+            self.complaints += [] if refused else [f"{identity.name} was not found"]
         return pdb
 
     @cached_property
