@@ -35,7 +35,7 @@ def inspect_driver(path: Path) -> DriverFile:
         data = path.read_bytes()
     except FileNotFoundError:
         raise UsageError(
-            f"driver image {path} does not exist", "build it (`build:` in lab.yaml says how), or correct lab.yaml"
+            f"driver image {path} does not exist", "build it (`build:` in lab.yaml does), or correct lab.yaml"
         ) from None
     except OSError as error:
         raise UsageError(f"driver image {path} cannot be read: {error.strerror}") from None
