@@ -46,7 +46,7 @@ def finished_work(parent: Path) -> Path:
     """A work directory as the stages leave it."""
     work = parent / "work"
     copy_recipe(work / "recipe")
-    (work / "out").mkdir()
+    (work / "out" / "modules").mkdir(parents=True)
     (work / "initramfs" / "bin").mkdir(parents=True)
     (work / "initramfs" / "init").write_text("#!/bin/sh\n")
     (work / "out" / "base.qcow2").write_bytes(b"disk")

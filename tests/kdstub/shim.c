@@ -7,7 +7,7 @@
 struct target *shim_new(int carrier, int timeout, int tries)
 {
     struct target *target = malloc(sizeof *target);
-    target_init(target, carrier, timeout, tries, 19043);
+    target_init(target, carrier, timeout, tries, 19043, NULL);
     return target;
 }
 
@@ -59,6 +59,7 @@ size_t shim_turn(struct target *target, uint8_t *to, size_t size, int64_t now)
         records_fill(&target->records);
         target_run(target);
     }
+    target_bury(target);
     const uint8_t *bytes = link_output(&target->link, &length);
     if (length > size)
         length = size;

@@ -21,13 +21,14 @@ def hand_over(work: Path, digest: str, password: str) -> Path:
     (out / "base.qcow2").rename(image / "base.qcow2")
     (image / "base.qcow2").chmod(0o444)
     shutil.copyfile(out / "vmlinuz", image / "vmlinuz")
+    (out / "modules").rename(image / "modules")
     write_initramfs(work / "initramfs", image / "initrd.img")
     key = " ".join((out / "ssh_host_key.pub").read_text().split()[:2])
     credentials = {"user": "lab", "password": password, "ssh_host_key": key}
     with os.fdopen(os.open(image / "credentials.json", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         json.dump(credentials, file)
     packages = dict(line.split(" ", 1) for line in (out / "packages").read_text().splitlines())
-    sizes = {file.name: file.stat().st_size for file in sorted(image.iterdir())}
+    sizes = {file.name: file.stat().st_size for file in sorted(image.iterdir()) if file.is_file()}
     manifest = make_manifest(work / "recipe", digest, packages, sizes)
     (image / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     return image
@@ -49,6 +50,8 @@ def make_manifest(recipe: Path, digest: str, packages: dict[str, str], sizes: di
         },
         "boot": machine["boot"],
         "machine": machine["machine"],
+        "boot_id": machine["boot_id"],
+        "dumps": machine["dumps"],
         "capabilities": machine["capabilities"],
         "sizes": sizes,
     }

@@ -16,16 +16,19 @@
 #include "serial.h"
 #include "target.h"
 
-static const char USAGE[] = "usage: kdstub [--ack-timeout-ms N] [--tries N] [--build N] [--machine 1] SERIAL CARRIER\n"
+static const char USAGE[] = "usage: kdstub [--ack-timeout-ms N] [--tries N] [--build N] [--machine 1] [--dump FILE]\n"
+                            "              SERIAL CARRIER\n"
                             "  SERIAL   tty device, or fd:N\n"
                             "  CARRIER  FIFO with the driver host's records, or fd:N\n"
-                            "  --machine 1: the debugger may restart this machine\n";
+                            "  --machine 1: the debugger may restart this machine\n"
+                            "  --dump FILE: where the minidump of a driver host that dies is written\n";
 
 struct options {
     int ack_timeout;
     int tries;
     int build;
     int machine;
+    const char *dump;
     const char *serial;
     const char *carrier;
 };
@@ -52,6 +55,10 @@ static bool parse_options(int argc, char **argv, struct options *options)
     *options = (struct options){.ack_timeout = 500, .tries = 20, .build = 19043, .machine = 0};
     int i = 1;
     for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
+        if (strcmp(argv[i], "--dump") == 0) {
+            options->dump = argv[i + 1];
+            continue;
+        }
         int *to = strcmp(argv[i], "--ack-timeout-ms") == 0 ? &options->ack_timeout
                   : strcmp(argv[i], "--tries") == 0        ? &options->tries
                   : strcmp(argv[i], "--build") == 0        ? &options->build
@@ -159,6 +166,10 @@ static bool turn(struct target *target, int serial, int signals)
     target_run(target);
     if (!transmit(target, serial))
         return false;
+    if (target->burial) {
+        target_bury(target);
+        target_run(target);
+    }
 
     watch(target, serial, signals, fds);
     if (poll(fds, DESCRIPTORS, wait_time(target)) < 0 && errno != EINTR)
@@ -213,7 +224,7 @@ int main(int argc, char **argv)
     int signals = open_signals();
     if (serial < 0 || carrier < 0 || signals < 0)
         return 1;
-    target_init(&target, carrier, options.ack_timeout, options.tries, (unsigned)options.build);
+    target_init(&target, carrier, options.ack_timeout, options.tries, (unsigned)options.build, options.dump);
     target.is_machine = options.machine != 0;
     while (turn(&target, serial, signals))
         ;

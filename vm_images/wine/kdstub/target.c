@@ -1,20 +1,23 @@
 #define _GNU_SOURCE
 #include "target.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bytes.h"
 
 enum { MANUALLY_INITIATED_CRASH = 0xE2, CRITICAL_PROCESS_DIED = 0xEF };
 
-void target_init(struct target *target, int carrier, int timeout, int tries, unsigned build)
+void target_init(struct target *target, int carrier, int timeout, int tries, unsigned build, const char *dump)
 {
     memset(target, 0, sizeof *target);
     link_init(&target->link, timeout, tries);
     records_init(&target->records, carrier);
     view_clear(&target->view);
-    target->build = build;
+    target->death.build = build;
+    target->dump = dump;
 }
 
 /* --- stopping and going on --- */
@@ -107,14 +110,30 @@ static void resume(struct target *target, bool handled, bool stepping)
     target->announce = false;
     target->state = TARGET_RUNNING;
     if (at_exception && handled && target->hold) {
-        target->view.host->ending = false;
+        target->view.host->ending = target->dies = false;
         forget_text(target);
     }
     /* The bugcheck that follows is another stop of the same. */
     if (target->stop_after_text)
         return;
+    if (target->dies && target->view.host) {
+        target->burial = true;
+        return;
+    }
+    target->dies = false;
     let_go(target, at_exception && handled);
     thaw(target, stepping);
+}
+
+void target_bury(struct target *target)
+{
+    if (!target->burial)
+        return;
+    if (target->dump && !dump_write(&target->view, &target->death, target->dump))
+        fprintf(stderr, "kdstub: cannot write the dump %s: %s\n", target->dump, strerror(errno));
+    target->dies = target->burial = false;
+    let_go(target, false);
+    thaw(target, false);
 }
 
 /* --- what the host says --- */
@@ -146,6 +165,15 @@ static void switch_processor(struct target *target, unsigned processor)
 
 static void begin_bugcheck(struct target *target, const struct bugcheck *bugcheck);
 
+/* The host of the view is about to die. */
+static void begin_death(struct target *target, const struct exception *exception, const struct bugcheck *bugcheck)
+{
+    target->dies = true;
+    target->death.bugcheck = *bugcheck;
+    target->death.bugcheck.driver_length = 0; /* the record that has the name will be gone */
+    target->death.exception = exception ? *exception : (struct exception){0};
+}
+
 static bool cause_bugcheck(struct target *target)
 {
     struct host *host = target->view.host;
@@ -157,6 +185,7 @@ static bool cause_bugcheck(struct target *target)
         process_write(&host->process, host->landmarks.bugcheck_data, data, sizeof data);
     target->kill = true;
     target->state = TARGET_RUNNING;
+    begin_death(target, NULL, &bugcheck);
     begin_bugcheck(target, &bugcheck);
     return true;
 }
@@ -178,7 +207,7 @@ static void handle_request(struct target *target, const struct link_data *data)
         go_on(target, &request);
         return;
     case API_GET_VERSION:
-        target->reply_length = manipulate_version(&request, target->reply, &target->view, target->build);
+        target->reply_length = manipulate_version(&request, target->reply, &target->view, target->death.build);
         return;
     case API_SWITCH_PROCESSOR:
         if ((done = stopped))
@@ -306,6 +335,11 @@ static void begin_module(struct target *target, const struct record *record)
     target->announce = true;
 }
 
+static bool is_end(const struct record *record)
+{
+    return record->kind == RECORD_BUGCHECK || (record->kind == RECORD_EXCEPTION && !record->exception.first_chance);
+}
+
 static void begin_record(struct target *target, const struct record *record, struct host *host)
 {
     switch (record->kind) {
@@ -337,16 +371,21 @@ static void begin_record(struct target *target, const struct record *record, str
 static void take(struct target *target, const struct record *record)
 {
     struct host *host = hosts_learn(&target->hosts, record);
-    bool is_end = record->kind == RECORD_BUGCHECK ||
-                  (record->kind == RECORD_EXCEPTION && !record->exception.first_chance);
-    if (host && is_end)
+    if (host && is_end(record))
         host->ending = true;
+    if (is_end(record))
+        begin_death(target, record->kind == RECORD_EXCEPTION ? &record->exception : NULL, &record->bugcheck);
     if (target->link.present) {
         begin_record(target, record, host);
         return;
     }
     /* With nobody there a target neither prints nor stops. */
     look_at(target, host, record);
+    if (target->dies && target->view.host) {
+        target->burial = true;
+        return;
+    }
+    target->dies = false;
     let_go(target, false);
     thaw(target, false);
 }
@@ -439,6 +478,8 @@ static bool step(struct target *target)
     if (target->reply_length) {
         link_send(&target->link, PACKET_STATE_MANIPULATE, target->reply, target->reply_length, false);
         target->reply_length = 0;
+    } else if (target->burial) {
+        return false;
     } else if (target->announce) {
         send_stop(target);
     } else if (target->state != TARGET_RUNNING) {
@@ -462,7 +503,7 @@ void target_run(struct target *target)
 
 bool target_is_hungry(const struct target *target)
 {
-    return target->state == TARGET_RUNNING && !target->link.pending && !target->text_length;
+    return target->state == TARGET_RUNNING && !target->burial && !target->link.pending && !target->text_length;
 }
 
 /* --- what happens to processes --- */

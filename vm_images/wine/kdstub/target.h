@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dump.h"
 #include "hosts.h"
 #include "link.h"
 #include "manipulate.h"
@@ -28,13 +29,16 @@ struct target {
     struct records records;
     struct hosts hosts;
     enum target_state state;
-    unsigned build;
+    const char *dump; /* file for the driver host that dies next; may be NULL */
     bool is_machine;    /* the machine may be restarted */
     bool shutting_down; /* no end of a driver host is a surprise any more */
 
     struct view view; /* of the current stop */
     uint64_t hold;    /* where view.host waits to be let go, 0 if it does not */
     bool kill;        /* view.host dies when the stop is over */
+    bool dies;        /* view.host does, of `death`, unless the debugger says that it is handled */
+    bool burial;      /* the stop is over: target_bury */
+    struct death death;
 
     bool announce; /* `stop` must be sent (again) */
     uint8_t stop[STATE_CHANGE_MAX];
@@ -54,13 +58,16 @@ struct target {
     size_t reply_length;
 };
 
-void target_init(struct target *target, int carrier, int timeout, int tries, unsigned build);
+void target_init(struct target *target, int carrier, int timeout, int tries, unsigned build, const char *dump);
 /* Takes an event of the link. */
 void target_handle(struct target *target, enum link_event event, const struct link_data *data);
 /* A driver host's process has ended. */
 void target_ended(struct target *target, struct host *host);
 /* Something has happened to processes under watch. */
 void target_wait(struct target *target);
+/* Writes the dump of a driver host that the debugger has let go, and lets it die. To be called when what there was to
+ * send is on its way: it takes time. */
+void target_bury(struct target *target);
 /* Sends what there is to send, until the link is busy or there is nothing. */
 void target_run(struct target *target);
 /* Whether it waits for more records. */

@@ -56,6 +56,12 @@ cp "$work/tools"/build/kernel/boot/vmlinuz-* "$work/out/vmlinuz"
 mount --bind "$work/guest" "$work/tools/mnt"
 in_root "$work/tools" sh /recipe/stages/strip.sh /mnt
 umount "$work/tools/mnt"
+# What a driver host consists of, for who reads its stacks.
+mkdir "$work/out/modules"
+for each in advapi32.dll hal.dll kernel32.dll kernelbase.dll msvcrt.dll ntdll.dll ntoskrnl.exe rpcrt4.dll sechost.dll \
+    setupapi.dll ucrtbase.dll version.dll winedevice.exe; do
+    cp "$work/guest/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/$each" "$work/out/modules/"
+done
 {
     chroot "$work/guest" dpkg-query -W -f '${Package} ${Version}\n'
     echo "linux-image-cloud-amd64 $(cat "$work/tools/build/kernel/version")"
