@@ -19,6 +19,7 @@ from lab.kd.manipulate import Manipulate
 from lab.kd.owner import Owner
 from lab.kd.policy import Policy
 from lab.kd.reader import Reader
+from lab.kd.run_control import Visitor
 from lab.kd.subscription import Predicate, Subscription
 from lab.kd.transport import Transport
 from lab.kd.version import Version, decode_version
@@ -190,6 +191,24 @@ class KdClient:
         """The registers of a processor; None when the target does not tell."""
         reply = self.request(requests.get_context(processor), timeout)
         return None if reply.failed else decode_context(reply.data, self._run.answering.knowledge.told)
+
+    # --- somebody who looks into crashes ---
+
+    @property
+    def visited(self) -> bool:
+        """Is the target held for the visitor alone? It goes on by itself."""
+        return self._run.is_visited
+
+    def set_visitor(self, visitor: Visitor) -> None:
+        """Ask `visitor` at each stop that would go on at once, in the thread that reads the link: it must not wait.
+
+        When it returns True the target stays stopped, and can be asked, until `end_visit`.
+        """
+        self._reader.call(lambda _: setattr(self._run, "visitor", visitor), SHORT, "the client took no visitor")
+
+    def end_visit(self, stop: StopEvent) -> None:
+        """The visitor has seen enough: what the policy says is done now. Nothing when that stop is over."""
+        self._reader.post(lambda now: self._run.end_visit(stop, now))
 
     # --- a debugger behind this one ---
 

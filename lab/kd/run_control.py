@@ -25,6 +25,9 @@ from lab.kd.stop_reason import BREAK_IN, BUGCHECK
 from lab.kd.version import decode_version
 from lab.kd.waiting import completes, settle
 
+Visitor = Callable[[StopEvent], bool]
+"""Gets each stop that would go on at once; True: it wants to look into it first, and says when it has."""
+
 
 class RunControl:
     """The stops of one target. At most one is current; only while there is one, requests are sent."""
@@ -35,6 +38,7 @@ class RunControl:
         self.event: StopEvent | None = None
         """The current stop, if it is an exception."""
         self.held = False
+        self.visitor: Visitor | None = None
         self.boots = 0
         """How often the target restarted, or went back to a snapshot."""
         self.break_in = BreakIn()
@@ -46,6 +50,8 @@ class RunControl:
         self._resuming: list[Future[None]] = []
         self._holders: set[Future[StopEvent | None]] = set()
         """Those for whom alone the target is held."""
+        self._visit: StopEvent | None = None
+        """The stop that is held for the visitor alone."""
         self._continuing: StateChange | None = None
         self._told: bytes | None = None
         """The stop that was current when RESET made us forget it: it is no news when it is repeated."""
@@ -85,7 +91,7 @@ class RunControl:
 
     def ask_break_in(self, future: Future[StopEvent | None], now: float, *, hold: bool) -> None:
         """Stop the target. The future gets the stop; with `hold` off the target runs on before it is set."""
-        if self.state is KdState.STOPPED and self.held:
+        if self.state is KdState.STOPPED and self.held and not self.is_visited:
             if hold and self._holders:
                 self._holders.add(future)
             future.set_result(self.event)
@@ -110,11 +116,23 @@ class RunControl:
             return
         self.answering.end(now)
         self._holders.clear()
+        self._visit = None
         self.held = self.ownership.holds = False
         if message is None:
             self._begin_answer(now)
         else:
             self._send(message)
+
+    @property
+    def is_visited(self) -> bool:
+        """Is it held for the visitor alone, and will go on by itself?"""
+        return self._visit is not None
+
+    def end_visit(self, stop: StopEvent, now: float) -> None:
+        """The visitor has seen enough of `stop`: it goes on by policy. Nothing when that stop is over."""
+        if self._visit is stop and self.state is KdState.STOPPED:
+            self.held, self._visit = False, None
+            self._begin_answer(now, unexpected=not state_change.is_user_mode(stop.change))
 
     def request(self, message: Manipulate, future: Future[Manipulate]) -> None:
         """Ask a held target. The future gets the reply, or UsageError when the target is not held."""
@@ -143,6 +161,7 @@ class RunControl:
     def attach(self, owner: Owner, now: float) -> None:
         """From now on every stop is the owner's; so is the one on which the target is held. Raises UsageError."""
         self.ownership.attach(owner)
+        self._visit = None
         self.answering.leftovers = frozenset()
         if self.state is KdState.STOPPED and self.held and self.stop is not None:
             self.answering.end(now)
@@ -215,6 +234,7 @@ class RunControl:
         self.stop = change
         self.event = None
         self._holders.clear()
+        self._visit = None
         self.held = self.ownership.holds = False
         self.ownership.otherwise = Reaction.CONTINUE
         self.answering.knowledge.saw(change)
@@ -250,9 +270,11 @@ class RunControl:
                 settle(future, result=self.event)
         else:
             self._resuming += [completes(future, self.event) for future in waiting]
+        if not (owned or quiet or told or self.held) and self.visitor is not None and self.visitor(self.event):
+            self.held, self._visit = True, self.event
         if owned:
             self._give(change)
-        elif by_policy or not self.held:
+        elif self._visit is None and (by_policy or not self.held):
             self._begin_answer(now, reaction, unexpected=reason != BREAK_IN and not state_change.is_user_mode(change))
         if by_policy and reason == BUGCHECK and self.answering.policy.bugcheck is Reaction.CONTINUE and not waiting:
             self._emit(NoteEvent(text="the target repeats its bugcheck stop: it stays stopped"))
@@ -294,7 +316,7 @@ class RunControl:
         self._requests.clear()
         self.ownership.lose(restarted=not by_reset)
         self.stop = None
-        self.event = None
+        self.event = self._visit = None
         self.held = False
         self._continuing = None
         self.state = KdState.UNKNOWN if by_reset else KdState.RUNNING
@@ -334,7 +356,7 @@ class RunControl:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that must go back in time when the target does."""
-        mine = self.held and not self.ownership.holds
+        mine = self.held and not self.ownership.holds and not self.is_visited
         return {
             "state": str(self.state),
             "stop": self.stop.payload.hex() if self.stop else None,
@@ -352,7 +374,7 @@ class RunControl:
         self.state = KdState(data.get("state", KdState.UNKNOWN))
         self.answering.restore(data)
         self.stop = state_change.decode_any(bytes.fromhex(data["stop"])) if data.get("stop") else None
-        self.event = None
+        self.event = self._visit = None
         self.held = bool(data.get("held"))
         if self.held and isinstance(self.stop, ExceptionChange):
             self.event = StopEvent.of(self.stop, data["held"], Reaction.HOLD)

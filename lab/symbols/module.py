@@ -59,7 +59,8 @@ class Module:
 
     @cached_property
     def image(self) -> Image | None:
-        """As it lies in the target's memory; pages that are not there are taken from the file."""
+        """What the target has loaded. Where its file is at hand only the rest is read from the target's memory: what
+        is looked at here is the same in both, and memory is dear."""
         try:
             here = Image(lambda rva, count: self._read(self.base + rva, count))
         except (BadImageError, UnreadableError):
@@ -69,8 +70,8 @@ class Module:
             return here
 
         def read(rva: int, count: int) -> bytes:
-            data = self._read(self.base + rva, count)
-            return data if len(data) == count else data + file.read(rva + len(data), count - len(data))
+            data = file.read(rva, count)
+            return data if len(data) == count else self._read(self.base + rva, count)
 
         return Image(read, file.path)
 
