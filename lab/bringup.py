@@ -13,6 +13,7 @@ from lab.build import build
 from lab.config import Config
 from lab.errors import GuestLostError, InfrastructureError, LabError
 from lab.guest.driver_file import inspect_driver
+from lab.guest.restored import boot_id
 from lab.machine.accelerator import choose_accelerator
 from lab.machine.console import console_last_words
 from lab.machine.control import call
@@ -90,7 +91,8 @@ class _Start:
                 self._load_driver(lab)
                 with self.progress.phase("snapshot: ready"):
                     self._save(READY, self._ready_key(spec))
-            call(self.instance, "ready", details={"how": how})
+            details = {"how": how, "boot_id": boot_id(lab.guest, image.boot_id)}
+            call(self.instance, "ready", details=details)
             lab.status = call(self.instance, "status")
         except BaseException:
             stop_supervisor(self.instance)
@@ -174,6 +176,8 @@ class _Start:
         if tag is None:
             with self.progress.phase("snapshot: booted"):
                 lab.sync(30)
+                # Linux makes up its boot id when it is first asked: after a snapshot each return would have its own.
+                boot_id(lab.guest, lab.image.boot_id)
                 self._save(BOOTED, spec.machine_key())
 
     def _wait_answering(self, lab: RunningLab, deadline: float) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from lab.config import Config
+from lab.crash.seen import CrashSeen, crash_of
 from lab.debugger import Debugger
 from lab.errors import GuestLostError, InfrastructureError, UsageError
+from lab.evidence import Evidence, Sources
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
 from lab.guest.remote import Remote
+from lab.guest.restored import Restored, verify_guest
 from lab.guest.services import TRAFFIC
-from lab.kd.log import read_log
+from lab.incidents import Incident, incidents_end, read_incidents
 from lab.machine.control import call
 from lab.machine.image import Image
 from lab.machine.instance import Instance
@@ -62,6 +66,10 @@ class RunningLab:
         self._restart = restart
         self._claim = ExitStack()
         self._marked = 0
+        self._incidents = 0
+        """Where the incidents of the present scenario begin in their file."""
+        self.restored: Restored | None = None
+        """What the newest return to a snapshot was found to be."""
         self._served: dict[str, str] = {}
         self._attach(status)
 
@@ -113,7 +121,12 @@ class RunningLab:
         return self.image.capabilities
 
     def mark(self, scenario: str | None, text: str) -> int:
-        """Write a marker into the kd log: entries from here on belong to `scenario`. Returns its sequence number."""
+        """Write a marker into the kd log: entries from here on belong to `scenario`. Returns its sequence number.
+
+        A scenario's marker also begins its incidents.
+        """
+        if scenario is not None:
+            self._incidents = incidents_end(self.logs)
         self._marked = int(call(self.instance, "mark", text=text, scenario=scenario)["seq"])
         return self._marked
 
@@ -161,10 +174,20 @@ class RunningLab:
         return remote
 
     def restore(self) -> None:
-        """Put the guest back to the ready snapshot and wait until it answers."""
+        """Put the guest back to the ready snapshot, and return when it answers and was found to be that guest.
+
+        Raises InfrastructureError when it is another one: not as it was when the snapshot was taken.
+        """
+        begin = time.monotonic()
         call(self.instance, "load", timeout=SNAPSHOT_DEADLINE, tag=READY)
         self.guest.forget()
         self.guest.wait_ready(RESTORED_DEADLINE)
+        self.restored = self.verify(begin)
+
+    def verify(self, begin: float) -> Restored:
+        """Look whether this is the guest that the snapshot was taken of. `begin` is of `time.monotonic`."""
+        details = call(self.instance, "status")["details"]
+        return verify_guest(self.guest, self.image.boot_id, details.get("boot_id", ""), begin)
 
     def recover(self, reason: str) -> None:
         """Make the lab usable again after a crash or a hang; a VM that died is started again."""
@@ -172,16 +195,33 @@ class RunningLab:
             self.mark(None, f"recovering: {reason}")
             self.restore()
         except GuestLostError:
+            begin = time.monotonic()
             fresh = self._restart()
             self.image = fresh.image
             self._attach(fresh.status)
+            self.restored = self.verify(begin)
 
-    def crash_seen(self) -> str | None:
-        """What the debugger said of a crash since the last marker, or None."""
-        for entry in read_log(self.kd_log, since_seq=self._marked):
-            if entry.kind == "bugcheck":
-                return entry.text
-        return None
+    def incidents(self) -> list[Incident]:
+        """What went wrong with the guest since the present scenario began, from every side, in order."""
+        return list(read_incidents(self.logs, self._incidents))
+
+    def crash_seen(self) -> CrashSeen | None:
+        """The crash since the present scenario began, as far as it was told; None when there was none."""
+        return crash_of(self.incidents())
+
+    def secure_crash(self, directory: Path) -> CrashSeen | None:
+        """Bring what the crash left into `directory`: report, what the debugger saw, dump. None: there was none."""
+        return Evidence(self._sources(), directory).secure()
+
+    def _sources(self) -> Sources:
+        drivers = dict.fromkeys(each.file.parent for each in self.config.drivers.values())
+        return Sources(
+            guest=self.another_guest(),
+            logs=self.logs,
+            dumps=self.image.dumps,
+            symbols=[*drivers, self.image.directory / "modules"],
+            incidents=self.incidents,
+        )
 
     def attestation(self) -> dict[str, Any]:
         """Where a result comes from: driver, image, accelerator, debugger state, versions."""
@@ -196,5 +236,6 @@ class RunningLab:
             "packages": self.image.packages,
             "accelerator": self.status["accelerator"],
             "kd": now["kd"],
+            "restored": self.restored.to_json() if self.restored else None,
             "supervisor": now["pid"],
         }

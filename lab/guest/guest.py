@@ -41,6 +41,14 @@ class Guest:
         """Read a file of the guest; see `Sftp.get`."""
         return self._sftp.get(remote)
 
+    def modified(self, remote: str) -> float | None:
+        """When a file of the guest was last written; see `Sftp.modified`."""
+        return self._sftp.modified(remote)
+
+    def fetch(self, remote: str, to: Path, within: float) -> None:
+        """Bring a large file of the guest, compressed; see `Sftp.fetch`."""
+        self._sftp.fetch(remote, to, within)
+
     def push(self, file: Path, remote: str) -> bool:
         """Put a host file into the guest unless this very content is there already; return whether it was sent.
 
@@ -58,6 +66,10 @@ class Guest:
         known[remote] = digest
         self._sftp.put(json.dumps(known).encode(), PUSHED)
         return True
+
+    def pushed(self) -> dict[str, str]:
+        """SHA-256 of each file that was pushed, by its path in the guest."""
+        return dict(self._known())
 
     def wait_ready(self, deadline: float) -> None:
         """Return when the guest answers over SSH and WinRM; GuestLostError after `deadline` seconds for either."""

@@ -64,10 +64,10 @@ class WinRm:
         output, errors = Lines(on_line), Lines(on_error or _ignore)
         try:
             command = protocol.run_command(shell, argv[0], argv[1:], console_mode_stdin=False, skip_cmd_shell=True)
-            code = self._receive(command, output, errors, deadline)
+            code = _receive(protocol, shell, command, output, errors, deadline)
             protocol.cleanup_command(shell, command)
         except (requests.RequestException, WinRMError, WinRMTransportError) as error:
-            raise self._translate(error) from None
+            raise self._translate(error, protocol) from None
         if code is None:
             raise HungError(f"{argv[0]} did not end within {timeout:.0f} s and was told to terminate")
         output.finish()
@@ -93,20 +93,6 @@ class WinRm:
             self._protocol.transport.close_session()
         self._protocol, self._shell = None, ""
 
-    def _receive(self, command: str, output: Lines, errors: Lines, deadline: float) -> int | None:
-        """Pump output until the command is done; None when the deadline came first."""
-        assert self._protocol  # noqa: S101
-        while time.monotonic() < deadline:
-            try:
-                out, err, code, done = self._protocol.get_command_output_raw(self._shell, command)
-            except WinRMOperationTimeoutError:
-                continue
-            output.feed(out)
-            errors.feed(err)
-            if done:
-                return code & 0xFFFFFFFF
-        return None
-
     def _opened(self) -> tuple[Protocol, str]:
         if self._protocol is None:
             remote = self._remote
@@ -125,11 +111,13 @@ class WinRm:
             try:
                 self._shell = self._protocol.open_shell()
             except (requests.RequestException, WinRMError, WinRMTransportError) as error:
-                raise self._translate(error) from None
+                raise self._translate(error, self._protocol) from None
         return self._protocol, self._shell
 
-    def _translate(self, error: Exception) -> GuestLostError | InfrastructureError:
-        self.close()
+    def _translate(self, error: Exception, protocol: Protocol) -> GuestLostError | InfrastructureError:
+        # A command that was left to itself must not cost its successor the connection.
+        if protocol is self._protocol:
+            self.close()
         if isinstance(error, InvalidCredentialsError):
             return InfrastructureError(
                 "the guest refused the image's WinRM password",
@@ -142,6 +130,20 @@ class WinRm:
         if isinstance(error, WSManFaultError | WinRMTransportError):
             return InfrastructureError(f"WinRM in the guest failed: {str(error)[:300]}")
         return GuestLostError(f"the WinRM session broke: {str(error)[:300]}")
+
+
+def _receive(protocol: Protocol, shell: str, command: str, output: Lines, errors: Lines, deadline: float) -> int | None:
+    """Pump output until the command is done; None when the deadline came first."""
+    while time.monotonic() < deadline:
+        try:
+            out, err, code, done = protocol.get_command_output_raw(shell, command)
+        except WinRMOperationTimeoutError:
+            continue
+        output.feed(out)
+        errors.feed(err)
+        if done:
+            return code & 0xFFFFFFFF
+    return None
 
 
 class Lines:

@@ -43,6 +43,10 @@ class Image:
     machine: Machine
     capabilities: frozenset[str]
     packages: dict[str, str]
+    boot_id: str = ""
+    """Guest file that is another after each boot; empty when there is none."""
+    dumps: tuple[str, ...] = ()
+    """Guest files that a crash leaves, the first that is there counts."""
 
     @property
     def base(self) -> Path:
@@ -83,6 +87,8 @@ def load_image(directory: Path) -> Image:
             machine=Machine(**data["machine"]),
             capabilities=frozenset(data["capabilities"]),
             packages=dict(data["packages"]),
+            boot_id=str(data.get("boot_id", "")),
+            dumps=tuple(map(str, data.get("dumps", ()))),
         )
     except (KeyError, TypeError) as error:
         raise _damaged(directory, f"manifest.json: {error}") from None

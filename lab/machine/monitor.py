@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from qemu.qmp import QMPClient, QMPError
+from qemu.qmp import EventListener, QMPClient, QMPError
 
 from lab.errors import GuestLostError, HungError, InfrastructureError
 from lab.machine.qemu import DISK_NODE
@@ -35,6 +36,17 @@ class Monitor:
                         return
         except TimeoutError:
             raise HungError(f"QEMU did not open its QMP socket within {deadline:.0f} s") from None
+
+    def watch(self, on_event: Callable[[str, Mapping[str, Any]], None]) -> asyncio.Task[None]:
+        """Hand on QEMU's events, by name and data, until the connection ends or the task is cancelled."""
+
+        async def pump() -> None:
+            listener = EventListener()
+            with self._client.listen(listener):
+                async for message in listener:
+                    on_event(str(message["event"]), _mapping(message.get("data")))
+
+        return asyncio.create_task(pump(), name="QMP events")
 
     async def execute(
         self, command: str, arguments: Mapping[str, object] | None = None, deadline: float = CALL_DEADLINE
@@ -98,3 +110,7 @@ class Monitor:
         with contextlib.suppress(TimeoutError, QMPError, OSError, EOFError):
             async with asyncio.timeout(2):
                 await self._client.disconnect()
+
+
+def _mapping(data: object) -> Mapping[str, Any]:
+    return data if isinstance(data, Mapping) else {}

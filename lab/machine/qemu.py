@@ -92,6 +92,8 @@ def _hardware() -> list[str]:
         *("-serial", "chardev:kd", "-serial", "chardev:console"),
         *("-device", f"virtio-blk-pci,drive={DISK_NODE}"),
         *("-device", "virtio-net-pci,netdev=net0,romfile="),
+        # A guest that panics says so; what becomes of it then is its own affair: it may have a dump to write.
+        *("-device", "pvpanic-pci", "-action", "panic=none"),
         # The guest is under test and may be hostile: QEMU may not start programs or gain rights.
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
     ]

@@ -7,10 +7,13 @@ import contextlib
 import ctypes
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.crash.collector import Collector
 from lab.errors import InfrastructureError, LabError
+from lab.incidents import Journal, Kind
 from lab.kd.bridge import Bridge
 from lab.kd.client import KdClient
 from lab.kd.events import STATUS_NAMES
@@ -39,6 +42,9 @@ class VirtualMachine:
         self._kd: KdClient | None = None
         self._kd_log: KdLog | None = None
         self._bridge: Bridge | None = None
+        self._collector: Collector | None = None
+        self._events: asyncio.Task[None] | None = None
+        self._journal = Journal(self._logs)
 
     @property
     def pid(self) -> int | None:
@@ -70,11 +76,26 @@ class VirtualMachine:
             connecting.cancel()
             raise InfrastructureError(f"QEMU did not start: {self.last_words()}", _advice(self.last_words()))
         await connecting
+        self._events = self._monitor.watch(self._take_event)
         self._kd_log = KdLog(self._logs)
         self._kd = KdClient(UnixTransport(Path(KD_SOCKET)), self._kd_log)
         self._kd.start()
         self._bridge = Bridge(Path(KD_BRIDGE_SOCKET), self._kd, self._kd_log)
         self._bridge.start()
+        images = Path(self._spec.base).parent / "modules"
+        self._collector = Collector(self._kd, self._logs, [images], self._journal.tell)
+        self._collector.start()
+
+    def _take_event(self, name: str, data: Mapping[str, Any]) -> None:
+        """What QEMU says by itself, as far as it is bad news."""
+        reason = str(data.get("reason", ""))
+        if name == "GUEST_PANICKED":
+            self._journal.tell(Kind.PANIC, f"the guest's kernel panicked (QEMU will {data.get('action', 'go on')})")
+        elif name == "RESET" and data.get("guest"):
+            self._journal.tell(Kind.RESET, f"the guest reset its machine ({reason})")
+        elif name == "SHUTDOWN" and data.get("guest"):
+            kind, does = (Kind.RESET, "reset") if reason == "guest-reset" else (Kind.SHUTDOWN, "shut down")
+            self._journal.tell(kind, f"the guest {does} its machine ({reason})")
 
     async def cont(self) -> None:
         await self._monitor.execute("cont")
@@ -85,6 +106,7 @@ class VirtualMachine:
         """Return when QEMU has ended."""
         if self._process:
             await self._process.wait()
+            self._journal.tell(Kind.QEMU_ENDED, self.last_words())
 
     async def save(self, tag: str) -> dict[str, Any]:
         """Take a snapshot of the running guest; return the KD link state that belongs to it."""
@@ -130,7 +152,7 @@ class VirtualMachine:
 
     def held_stop(self) -> str | None:
         """Where and why the guest is held in the kernel debugger; None when it is not."""
-        stop = self._kd.stop_event if self._kd and self._kd.held else None
+        stop = self._kd.stop_event if self._kd and self._kd.held and not self._kd.visited else None
         if stop is None:
             return None
         what = stop.reason if stop.reason != "exception" else STATUS_NAMES.get(stop.code, stop.reason)
@@ -158,6 +180,10 @@ class VirtualMachine:
 
     async def close(self) -> None:
         """End the KD link and QEMU, whatever state they are in."""
+        if self._events:
+            self._events.cancel()
+        if self._collector:
+            await asyncio.to_thread(self._collector.close)
         if self._bridge:
             await asyncio.to_thread(self._bridge.close)
             Path(KD_BRIDGE_SOCKET).unlink(missing_ok=True)
@@ -175,6 +201,7 @@ class VirtualMachine:
         if self._process and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        self._journal.close()
 
 
 def _die_with_parent() -> None:

@@ -43,6 +43,11 @@ class ArtifactDirectory:
         if kind is None:
             self._partial.rename(self.path)
 
+    @property
+    def directory(self) -> Path:
+        """Where the files are while the scenario runs."""
+        return self._partial
+
     def file(self, name: str) -> Path:
         """Where to write a file while the scenario runs."""
         return self._partial / name

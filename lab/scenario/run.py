@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lab import __name__ as package
+from lab.crash.seen import CrashSeen
 from lab.document import printable
 from lab.errors import Cause, HungError, LabError
+from lab.incidents import Incident
 from lab.scenario.artifacts import ArtifactDirectory
 from lab.scenario.history import history_of
 from lab.scenario.judge import judge, judge_prompts
@@ -20,6 +22,7 @@ from lab.scenario.log_expectations import ATTRIBUTION
 from lab.scenario.model import Isolation, Scenario
 from lab.scenario.observed import Recorder
 from lab.scenario.oracle import Answer, ask_model
+from lab.scenario.performance import Performance
 from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningLab
 from lab.scenario.verdict import Failure, Verdict
@@ -55,6 +58,7 @@ class _Run:
         self._timings: dict[str, float] = {}
         self._recorder: Recorder | None = None
         self._kd = KdSlice()
+        self._crash: CrashSeen | None = None
         self._began = time.time()
 
     def verdict(self) -> Verdict:
@@ -74,15 +78,44 @@ class _Run:
         try:
             return self._perform()
         except LabError as error:
-            with suppress(LabError):
-                held = self._lab.held_stop()
-                if held is not None:
-                    return self._held(held, [str(error)])
-            return self._ended(error.cause, str(error), [error.advice] if error.advice else [])
+            return self._given_up(error)
         except Exception as error:  # A mistake of the lab's own must not look like one of the driver's.
             self._artifacts.write("traceback.txt", traceback.format_exc())
             details = ["the whole traceback is in traceback.txt"]
             return self._ended(Cause.INFRASTRUCTURE, own_mistake(error), details)
+
+    def _given_up(self, error: LabError) -> Verdict:
+        """The guest does not answer, or the lab cannot go on: whatever was noticed first is the cause."""
+        details = [str(error), *([error.advice] if error.advice else [])]
+        with suppress(LabError):
+            if self._lab.crash_seen() is not None:
+                return self._crashed(details)
+            held = self._lab.held_stop()
+            if held is not None:
+                return self._held(held, details[:1])
+        lost = self._lost()
+        if lost is not None and error.cause is not Cause.USAGE:
+            return self._ended(Cause.GUEST_LOST, lost, details)
+        return self._ended(error.cause, details[0], details[1:])
+
+    def _lost(self) -> str | None:
+        """How the guest went, if it did."""
+        return next((each.text for each in self._lab.incidents() if each.cause is Cause.GUEST_LOST), None)
+
+    def _crashed(self, details: list[str]) -> Verdict:
+        """Bring in what the crash left, while the guest is still there."""
+        with self._phase("crash"):
+            self._crash = self._lab.secure_crash(self._artifacts.directory) or self._lab.crash_seen()
+        assert self._crash  # noqa: S101
+        missing = [f"no {part.what}: {part.failure}" for part in self._crash.parts if part.failure]
+        return self._ended(Cause.CRASHED, self._crash.reason, [*self._report_lines(), *missing, *details])
+
+    def _report_lines(self) -> list[str]:
+        """The calls that led to the crash, and where to read on."""
+        report = self._crash.report if self._crash else None
+        if report is None or report.faulting is None:
+            return []
+        return ["the calls that led there (all of it is in crash.txt):", *map(str, report.faulting.calls[:12])]
 
     def _ended(self, cause: Cause, reason: str, details: list[str]) -> Verdict:
         return Verdict(self._scenario, cause, printable(reason.replace("\n", "; "), 500), details=details)
@@ -128,13 +161,13 @@ class _Run:
         """From the first marker to the verdict; whatever ends it, the traffic program's events are on disk."""
         self._lab.mark(self._scenario.id, f"begin {self._scenario.id}")
         hung: HungError | None = None
-        code = 0
+        code: int | None = 0
         with self._phase("traffic"), self._artifacts.file("events.jsonl").open("w", encoding="ascii") as events:
             self._recorder = Recorder(events)
+            argv = [program, "run", SCRIPT]
+            performance = Performance(self._lab.guest, argv, self._recorder.line, self._scenario.timeout + GRACE)
             try:
-                code = self._lab.guest.stream(
-                    [program, "run", SCRIPT], self._recorder.line, self._scenario.timeout + GRACE
-                )
+                code = performance.wait(self._is_dead)
             except HungError as error:
                 hung = error
         with self._phase("sync"):
@@ -143,6 +176,9 @@ class _Run:
             self._kd = read_slice(self._lab.kd_log, start)
             return self._decide(self._recorder, code, hung)
 
+    def _is_dead(self) -> bool:
+        return any(each.cause is not None for each in self._lab.incidents())
+
     def _sync(self, hung: HungError | None) -> HungError | None:
         try:
             self._lab.sync(SYNC_TIMEOUT_HUNG if hung else SYNC_TIMEOUT)
@@ -150,14 +186,16 @@ class _Run:
             return hung or error
         return hung
 
-    def _decide(self, recorder: Recorder, code: int, hung: HungError | None) -> Verdict:
+    def _decide(self, recorder: Recorder, code: int | None, hung: HungError | None) -> Verdict:
         seen = recorder.observed
-        crash = self._lab.crash_seen()
         held = self._lab.held_stop()
-        if crash is not None:
-            verdict = self._ended(Cause.CRASHED, crash, self._pending(recorder))
+        if self._lab.crash_seen() is not None:
+            verdict = self._crashed(self._pending(recorder))
             verdict.held = held is not None
             return verdict
+        lost = self._lost()
+        if lost is not None:
+            return self._ended(Cause.GUEST_LOST, lost, self._pending(recorder))
         if held is not None:
             return self._held(held, self._pending(recorder))
         forbidden = list(judge_prompts(self._scenario, self._kd))
@@ -253,7 +291,31 @@ class _Run:
             "failures": [failure.to_json() for failure in verdict.failures],
             "operations": verdict.operations,
             "timings": dict(verdict.timings),
+            "incidents": [each.to_json() for each in self._incidents()],
+            "crash": self._crash_json(),
+            "signature": self._signature,
             "from": self._attestation(),
+        }
+
+    def _incidents(self) -> list[Incident]:
+        return self._lab.incidents() if self._recorder else []
+
+    @property
+    def _signature(self) -> dict[str, str] | None:
+        """By which the same crash is known again."""
+        report = self._crash.report if self._crash else None
+        return {"hash": report.signature.hash, "text": report.signature.text} if report else None
+
+    def _crash_json(self) -> dict[str, Any] | None:
+        crash = self._crash
+        if crash is None:
+            return None
+        return {
+            "text": crash.text,
+            "code": crash.code,
+            "parameters": list(crash.parameters),
+            "headline": crash.report.headline if crash.report else None,
+            "evidence": [part.to_json() for part in crash.parts],
         }
 
     def _attestation(self) -> dict[str, Any]:

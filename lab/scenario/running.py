@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from lab.crash.seen import CrashSeen
 from lab.debugger import Debugger
+from lab.incidents import Incident
 
 
 class RunningGuest(Protocol):
@@ -71,8 +73,16 @@ class RunningLab(Protocol):
         """Make the lab usable again after a crash or a hang. Raises LabError when that cannot be done."""
         ...
 
-    def crash_seen(self) -> str | None:
-        """What the debugger said of a crash since the last marker."""
+    def incidents(self) -> list[Incident]:
+        """What went wrong with the guest since the newest marker of a scenario, from every side, in order."""
+        ...
+
+    def crash_seen(self) -> CrashSeen | None:
+        """The crash that the incidents tell of."""
+        ...
+
+    def secure_crash(self, directory: Path) -> CrashSeen | None:
+        """Bring what the crash left into `directory`: report, what the debugger saw, dump."""
         ...
 
     def attestation(self) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lab.crash.seen import CrashSeen, Part, crash_of
 from lab.debugger import Debugger
+from lab.incidents import Incident, Kind
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -28,6 +30,7 @@ class Playback:
     error: BaseException | None = None
     """Raised after the events."""
     crash: str | None = None
+    lost: str | None = None
     held: str | None = None
     sync_error: BaseException | None = None
 
@@ -125,8 +128,19 @@ class RecordedLab:
         if self.recover_error:
             raise self.recover_error
 
-    def crash_seen(self) -> str | None:
-        return self._now.crash
+    def incidents(self) -> list[Incident]:
+        told = {Kind.BUGCHECK_STOP: self._now.crash, Kind.QEMU_ENDED: self._now.lost}
+        return [Incident(time.time(), kind, text) for kind, text in told.items() if text is not None]
+
+    def crash_seen(self) -> CrashSeen | None:
+        return crash_of(self.incidents())
+
+    def secure_crash(self, directory: Path) -> CrashSeen | None:
+        (directory / "crash.txt").write_text("a report\n")
+        seen = self.crash_seen()
+        return (
+            replace(seen, parts=(Part("report", 0.5, "crash.txt"), Part("dump", 9.0, failure="none"))) if seen else None
+        )
 
     def attestation(self) -> dict[str, Any]:
         if self.attestation_error:

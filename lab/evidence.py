@@ -1,0 +1,112 @@
+"""What a crash leaves, brought into safety: each part with a deadline of its own, each failure noted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lab.crash.kept_scene import load_scene
+from lab.crash.report import CrashReport, make_report
+from lab.crash.scene_symbols import scene_symbols
+from lab.crash.seen import CrashSeen, Part, crash_of
+from lab.errors import HungError, InfrastructureError, LabError
+from lab.guest.guest import Guest
+from lab.incidents import Incident, Kind
+
+SCENE_WITHIN = 10.0
+"""Seconds from the first sign until the debugger has looked at everything."""
+DUMP_WITHIN = 8.0
+"""Seconds that the guest has to write its dump."""
+FETCH_WITHIN = 60.0
+CLOCKS_DIFFER = 5.0
+"""Seconds: a dump whose time is that much before the crash is of an older one."""
+POLL = 0.1
+
+SCENE_FILE = "scene.json.gz"
+REPORT_FILE = "crash.json"
+TEXT_FILE = "crash.txt"
+DUMP_FILE = "crash.dmp.gz"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where evidence comes from, and what it is explained with."""
+
+    guest: Guest
+    logs: Path
+    """Where the debugger leaves its scenes."""
+    dumps: Sequence[str]
+    """Guest files."""
+    symbols: Sequence[Path]
+    """Directories with PDBs and images."""
+    incidents: Callable[[], list[Incident]]
+
+
+class Evidence:
+    """Of one crash, for one directory."""
+
+    def __init__(self, sources: Sources, directory: Path) -> None:
+        self._sources = sources
+        self._directory = directory
+        self._parts: list[Part] = []
+        self._report: CrashReport | None = None
+        self._first = 0.0
+
+    def secure(self) -> CrashSeen | None:
+        """Bring in all there is; None when there was no crash. Raises nothing for a part that cannot be had."""
+        incidents = self._sources.incidents()
+        if crash_of(incidents) is None:
+            return None
+        self._first = incidents[0].t
+        self._part("report", self._make_report)
+        if any(each.kind in (Kind.EXCEPTION, Kind.BUGCHECK, Kind.BUGCHECK_STOP) for each in incidents):
+            self._part("dump", self._fetch_dump)
+        seen = crash_of(self._sources.incidents())
+        assert seen  # noqa: S101
+        return replace(seen, report=self._report, parts=tuple(self._parts))
+
+    def _part(self, what: str, bring: Callable[[], str]) -> None:
+        try:
+            file, failure = bring(), ""
+        except LabError as error:
+            file, failure = "", str(error)
+        self._parts.append(Part(what, time.time() - self._first, file, failure))
+
+    def _make_report(self) -> str:
+        found = self._directory / SCENE_FILE
+        shutil.copyfile(self._sources.logs / self._scene_name(), found)
+        scene = load_scene(found)
+        self._report = make_report(scene, scene_symbols(scene, self._sources.symbols), self._sources.symbols)
+        (self._directory / REPORT_FILE).write_text(json.dumps(self._report.to_json(), indent=1) + "\n")
+        (self._directory / TEXT_FILE).write_text(self._report.text(), encoding="utf-8")
+        return TEXT_FILE
+
+    def _scene_name(self) -> str:
+        """The newest, once nothing more is to come."""
+        deadline = self._first + SCENE_WITHIN
+        while True:
+            scenes = [each for each in self._sources.incidents() if each.kind == Kind.SCENE]
+            if scenes and (scenes[-1].extras["final"] or time.time() > deadline):
+                return str(scenes[-1].extras["file"])
+            if time.time() > deadline:
+                raise HungError(f"the debugger saw no scene of it within {SCENE_WITHIN:g} s")
+            time.sleep(POLL)
+
+    def _fetch_dump(self) -> str:
+        guest = self._sources.guest
+        deadline = time.time() + DUMP_WITHIN
+        while True:
+            for remote in self._sources.dumps:
+                written = guest.modified(remote)
+                if written is not None and written > self._first - CLOCKS_DIFFER:
+                    guest.fetch(remote, self._directory / DUMP_FILE, FETCH_WITHIN)
+                    return DUMP_FILE
+            if not self._sources.dumps:
+                raise InfrastructureError("this guest writes no dumps")
+            if time.time() > deadline:
+                raise HungError(f"the guest wrote no dump within {DUMP_WITHIN:g} s")
+            time.sleep(POLL)
