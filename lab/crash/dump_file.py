@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +31,8 @@ class DumpFile:
     def open(cls, path: Path) -> DumpFile:
         """Raises UsageError when it cannot be read."""
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise UsageError(f"{path} is no file", "name a dump file")
             return cls(path.open("rb"), path)
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error

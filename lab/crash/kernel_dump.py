@@ -26,8 +26,8 @@ _WORDS = {
     COMPLETE_RANGES: "complete memory dump (page ranges)",
 }
 _BITMAP_WORDS = {b"FDMP": "full memory dump with a bitmap", b"SDMP": "kernel or active memory dump with a bitmap"}
-MAX_BITMAP = 256 << 20
-"""Bytes: enough for 8 TiB of memory."""
+MAX_BITMAP = 64 << 20
+"""Bytes: enough for 2 TiB of memory."""
 
 
 def read_kernel_dump(file: DumpFile, header: KernelHeader) -> Scene:
@@ -150,11 +150,10 @@ def _bitmap_at(file: DumpFile, at: int, bits: int, first: int) -> PageBitmap:
         raise file.bad(at, f"a bitmap of {size:#x} bytes, for {bits * PAGE >> 40} TiB of memory")
     if first < at + size:
         raise file.bad(at, f"the bitmap ends at {at + size:#x}, behind the first page at {first:#x}")
-    bitmap = bytearray(b"".join(file.take(each, min(1 << 24, at + size - each), "the bitmap of pages")
-                                for each in range(at, at + size, 1 << 24)))  # fmt: skip
+    bitmap = file.take(at, size, "the bitmap of pages")
     if bits % 8:
-        bitmap[-1] &= (1 << bits % 8) - 1
-    return PageBitmap(bytes(bitmap), first)
+        bitmap = bitmap[:-1] + bytes([bitmap[-1] & (1 << bits % 8) - 1])
+    return PageBitmap(bitmap, first)
 
 
 def _ranges(file: DumpFile, kind: int) -> PageRuns:

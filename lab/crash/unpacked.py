@@ -35,6 +35,8 @@ def _zstd(file: BinaryIO) -> _Readable:
 
 
 _FORMATS: dict[bytes, Callable[[BinaryIO], _Readable]] = {b"\x1f\x8b": _gzip, b"\x28\xb5\x2f\xfd": _zstd}
+_DUMPS = (b"MDMP", b"PAGEDU64", b"PAGEDUMP")
+"""What is worth unpacking."""
 _BROKEN = (EOFError, OSError, zlib.error, zstandard.ZstdError)
 
 
@@ -65,6 +67,8 @@ def _copy(source: _Readable, target: IO[bytes], path: Path) -> None:
             raise BadDumpError(f"{path}: cannot be unpacked behind {size:#x} bytes: {error}") from error
         if not piece:
             break
+        if not size and not piece.startswith(_DUMPS):
+            raise BadDumpError(f"{path}: what is packed in it begins with {piece[:8]!r}: no dump")
         size += len(piece)
         if size > MAX_UNPACKED:
             raise BadDumpError(f"{path}: unpacks to more than {MAX_UNPACKED >> 30} GiB")

@@ -17,6 +17,8 @@ I386 = 0x14C
 MAX_SECTIONS = 96
 MAX_DIRECTORY = 16 << 20
 """Bytes of one table of an image that are read at most."""
+MAX_DEBUG = 64 * 28
+"""Bytes of the debug directory: more than any linker writes."""
 MAX_NAME = 512
 _EXPORT, _EXCEPTION, _DEBUG = 0, 3, 6
 _CODEVIEW = 2
@@ -102,7 +104,8 @@ class Image:
     def pdb(self) -> PdbIdentity | None:
         """None when the image names no PDB, or when that page is not there."""
         try:
-            table = self._directory(_DEBUG)
+            rva, length = self._directory_place(_DEBUG)
+            table = read_exactly(self.read, rva, min(length, MAX_DEBUG))
             for at in range(0, len(table) - 27, 28):
                 kind, size, rva = struct.unpack_from("<12xIII", table, at)
                 if kind == _CODEVIEW and rva and 24 < size <= 0x1000:
