@@ -73,7 +73,7 @@ static bool settle(struct run *run, uint32_t barrier) {
         return false;
     }
     if (come + expected >= op->number && any_moves) return false;
-    run->barrier_broken = run->failed = true;
+    run->is_broken = run->failed = true;
     explain(run, op, come, !any_moves && come + expected >= op->number);
     let_all_go(run, barrier, false);
     return true;
@@ -94,6 +94,7 @@ void barrier_review(struct run *run) {
 void barrier_arrive(struct lane *lane, enum lane_waiting how) {
     uint32_t barrier = lane->ops[lane->done]->barrier;
     lane->waiting = how;
+    WakeAllConditionVariable(&lane->run->turned);
     /* The common case first: complete, and nothing else changes. */
     if (settle(lane->run, barrier) || lane->waiting != WAITS_NOT) barrier_review(lane->run);
 }

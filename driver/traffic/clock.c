@@ -24,3 +24,15 @@ int64_t clock_now(void) {
     /* In two parts: the product of all ticks and a million overflows after some days of uptime. */
     return ticks / frequency * 1000000 + ticks % frequency * 1000000 / frequency;
 }
+
+int64_t clock_idle(void) {
+    FILETIME idle, kernel, user;
+    SYSTEM_INFO system;
+    int64_t now = clock_now();
+    /* Where the system does not say, all time may have been idle. */
+    if (!GetSystemTimes(&idle, &kernel, &user)) return now;
+    GetSystemInfo(&system);
+    int64_t sum = ((int64_t)idle.dwHighDateTime << 32 | idle.dwLowDateTime) / 10;
+    /* With one processor at work all the others are idle. */
+    return sum - (int64_t)(system.dwNumberOfProcessors - 1) * now;
+}

@@ -5,6 +5,7 @@
 #include "output.h"
 #include "pipe.h"
 #include "run.h"
+#include "schedule.h"
 
 #define ACTOR_END_MS 10000u
 #define PROGRAM_END_MS 2000u
@@ -70,7 +71,7 @@ static void release_work(struct run *run, struct work *work) {
         lane->ops = NULL;
         lane->last_arrival = NULL;
         lane->count = lane->done = lane->sent = 0;
-        lane->active = NULL;
+        lane->active = lane->pending = NULL;
     }
     run->item = NULL;
     run_unlock(run);
@@ -114,16 +115,16 @@ static bool needs_conductor(const struct lane *lane) {
 }
 
 static void work_lanes(struct run *run) {
-    HANDLE threads[SCRIPT_ACTORS_MAX] = {0};
-    const size_t own = run->lane_count - 1;
-    for (size_t i = 0; i < own; i++) {
+    HANDLE threads[SCRIPT_ACTORS_MAX + 1] = {0};
+    const bool in_turns = schedule_is_on(run);
+    for (size_t i = 0; i < run->lane_count; i++) {
         struct lane *lane = &run->lanes[i];
-        if (lane->count == 0 || !needs_conductor(lane)) continue;
+        if (lane->count == 0 || (!in_turns && !needs_conductor(lane))) continue;
         threads[i] = CreateThread(NULL, 0, lane_thread, lane, 0, NULL);
         if (!threads[i]) run_time_out(run, &run->item->id, LITERAL("no thread could be created for an actor"));
     }
-    lane_work(&run->lanes[own]);
-    for (size_t i = 0; i < own; i++) {
+    if (in_turns) schedule_block(run);
+    for (size_t i = 0; i < run->lane_count; i++) {
         if (threads[i]) {
             WaitForSingleObject(threads[i], INFINITE);
             CloseHandle(threads[i]);
@@ -133,18 +134,25 @@ static void work_lanes(struct run *run) {
     }
 }
 
-/* First everybody gets the whole list, then everybody may go: the actors meet, however long starting takes. */
+/* First everybody gets the whole list, then everybody may go: the actors meet, however long starting takes.
+ * With a schedule they get their operations one by one. */
 static void run_block(struct run *run, const struct script_item *item) {
     struct work work;
     share_out(run, item, &work);
     for (size_t i = 0; i + 1 < run->lane_count; i++) {
         if (run->lanes[i].count > 0) lane_start(&run->lanes[i]);
     }
-    for (size_t i = 0; i < run->lane_count; i++) lane_load(&run->lanes[i]);
-    for (size_t i = 0; i < run->lane_count; i++) lane_wait_loaded(&run->lanes[i]);
+    if (schedule_is_on(run)) {
+        for (size_t i = 0; i < run->lane_count; i++) lane_wait_ready(&run->lanes[i]);
+    } else {
+        for (size_t i = 0; i < run->lane_count; i++) lane_load(&run->lanes[i]);
+        for (size_t i = 0; i < run->lane_count; i++) lane_wait_loaded(&run->lanes[i]);
+    }
     announce(run, item, MARKER_BEGIN);
     begin_item(run, item);
-    for (size_t i = 0; i < run->lane_count; i++) lane_go(&run->lanes[i]);
+    if (!schedule_is_on(run)) {
+        for (size_t i = 0; i < run->lane_count; i++) lane_go(&run->lanes[i]);
+    }
     work_lanes(run);
     release_work(run, &work);
 }
@@ -177,14 +185,15 @@ static void end_actors(struct run *run) {
 }
 
 static int run_script(const struct script *script, int64_t epoch_ticks) {
-    struct run run = {.script = script, .epoch_ticks = epoch_ticks};
+    struct run run = {.script = script, .epoch_ticks = epoch_ticks, .draws = script->schedule.seed};
     struct buffer events = {0};
     InitializeCriticalSection(&run.lock);
+    InitializeConditionVariable(&run.turned);
     if (script->has_markers) marker_enable();
     start_lanes(&run);
     process_start_job();
     if (!run_start_watch(&run)) run_time_out(&run, NULL, LITERAL("no thread could be created for the time-outs"));
-    for (size_t i = 0; i < script->item_count && !run.barrier_broken; i++) {
+    for (size_t i = 0; i < script->item_count && !run.is_broken; i++) {
         const struct script_item *item = &script->items[i];
         if (item->is_parallel) {
             run_block(&run, item);
@@ -193,7 +202,7 @@ static int run_script(const struct script *script, int64_t epoch_ticks) {
         }
         /* The next step's beginning says the same at the same moment, and each marker costs the guest half a
          * millisecond. A block begins later: first its actors are started. */
-        bool is_followed = i + 1 < script->item_count && !script->items[i + 1].is_parallel && !run.barrier_broken;
+        bool is_followed = i + 1 < script->item_count && !script->items[i + 1].is_parallel && !run.is_broken;
         if (!is_followed) announce(&run, item, MARKER_END);
     }
     end_actors(&run);

@@ -48,6 +48,11 @@ void event_out(struct buffer *buffer, struct text actor, int64_t t, bool is_stde
                   is_stderr ? ",\"stream\":\"err\"" : "");
 }
 
+void event_turn(struct buffer *buffer, struct text block, struct text actor, struct text id, enum turn_event what) {
+    buffer_format(buffer, "{\"e\":\"turn\",\"block\":%j,\"actor\":%j,\"id\":%j,\"what\":\"%s\"}\n", block, actor, id,
+                  turn_event_name(what));
+}
+
 void event_error(struct buffer *buffer, const struct text *id, unsigned line, struct text what) {
     buffer_format(buffer, "{\"e\":\"error\",\"id\":");
     if (id) {

@@ -24,6 +24,8 @@ void event_op(struct buffer *buffer, const struct op *op, struct text actor, uin
               const struct outcome *outcome);
 void event_exit(struct buffer *buffer, struct text actor, uint32_t pid, uint32_t code, int64_t t, bool expected);
 void event_out(struct buffer *buffer, struct text actor, int64_t t, bool is_stderr, const void *bytes, size_t length);
+/* A block with a schedule: a turn of an actor, or what became of the operation `id` that it had called. */
+void event_turn(struct buffer *buffer, struct text block, struct text actor, struct text id, enum turn_event what);
 /* `id` may be NULL. */
 void event_error(struct buffer *buffer, const struct text *id, unsigned line, struct text what);
 void event_done(struct buffer *buffer, bool ok);

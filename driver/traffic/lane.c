@@ -7,6 +7,7 @@
 #include "listen.h"
 #include "marker.h"
 #include "pipe.h"
+#include "schedule.h"
 
 #define SEND_BYTES (64u * 1024u)
 
@@ -115,6 +116,12 @@ void lane_wait_loaded(struct lane *lane) {
     run_unlock(lane->run);
 }
 
+void lane_wait_ready(struct lane *lane) {
+    run_lock(lane->run);
+    while (lane->state == LANE_STARTING) run_wait(lane->run, lane);
+    run_unlock(lane->run);
+}
+
 void lane_go(struct lane *lane) {
     struct buffer line = {0};
     run_lock(lane->run);
@@ -172,7 +179,7 @@ static void work_by_process(struct lane *lane) {
             advance_undone(lane, true);
             return;
         }
-        if (segment_end(lane) == lane->done + 1) {
+        if (schedule_is_on(lane->run) || segment_end(lane) == lane->done + 1) {
             send_single(lane);
         } else {
             lane_load(lane);
@@ -192,18 +199,25 @@ static void work_by_conductor(struct lane *lane) {
     advance(lane, &outcome);
 }
 
+static void work_on(struct lane *lane) {
+    /* A list that was sent ends by itself, broken barrier or not. */
+    if (lane->done < lane->sent) {
+        wait_done(lane);
+    } else if (lane->skip) {
+        advance_undone(lane, false);
+    } else if (is_for_process(lane, lane->done)) {
+        work_by_process(lane);
+    } else {
+        work_by_conductor(lane);
+    }
+}
+
 void lane_work(struct lane *lane) {
+    bool in_turns = lane->run->item->is_parallel && schedule_is_on(lane->run);
     while (lane->done < lane->count) {
-        /* A list that was sent ends by itself, broken barrier or not. */
-        if (lane->done < lane->sent) {
-            wait_done(lane);
-        } else if (lane->skip) {
-            advance_undone(lane, false);
-        } else if (is_for_process(lane, lane->done)) {
-            work_by_process(lane);
-        } else {
-            work_by_conductor(lane);
-        }
+        if (in_turns) schedule_await_turn(lane);
+        work_on(lane);
+        if (in_turns) schedule_end_turn(lane);
     }
 }
 

@@ -44,6 +44,9 @@ struct lane {
     bool barrier_passed;
     uint32_t *last_arrival; /* per barrier of the block: position of its last use + 1, 0: none */
 
+    bool has_turn;            /* in a block with a schedule: it is at ops[done] */
+    const struct op *pending; /* others have had their turns since this was called */
+
     const struct op *active; /* what runs now, since when (microseconds) */
     int64_t active_since;
     /* False in a list, where results come in batches: it may have ended, and others after it. */
@@ -61,6 +64,8 @@ bool lane_start(struct lane *lane);
 /* Sends the actor's operations from `done` up to the first that is the conductor's; returns without waiting. */
 void lane_load(struct lane *lane);
 void lane_wait_loaded(struct lane *lane);
+/* Waits until a process that was started has said its first word, or is gone. */
+void lane_wait_ready(struct lane *lane);
 void lane_go(struct lane *lane);
 /* Does everything up to `count`. */
 void lane_work(struct lane *lane);

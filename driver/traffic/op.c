@@ -38,6 +38,24 @@ bool service_action_has_path(enum service_action action) {
     return action == ACTION_CREATE || action == ACTION_RELOAD;
 }
 
+static const char *const turn_events[] = {
+    [TURN_CALLS] = "calls", [TURN_PENDS] = "pends", [TURN_RETURNS] = "returns",
+};
+
+const char *turn_event_name(enum turn_event event) {
+    return turn_events[event];
+}
+
+bool turn_event_find(struct text name, enum turn_event *event) {
+    for (size_t i = 0; i < sizeof(turn_events) / sizeof(turn_events[0]); i++) {
+        if (text_is(name, turn_events[i])) {
+            *event = (enum turn_event)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char missing[] = "an argument is missing";
 
 static const char *parse_handle(struct arguments *arguments, struct op *op) {

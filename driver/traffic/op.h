@@ -39,6 +39,13 @@ enum service_action {
     ACTION_RELOAD,
 };
 
+/* In a block with a schedule. */
+enum turn_event {
+    TURN_CALLS,   /* an actor calls its next operation, which returns before anybody else's turn */
+    TURN_PENDS,   /* it does not, and others go on */
+    TURN_RETURNS, /* what was pending has returned */
+};
+
 #define CONDUCTOR (-1)
 
 struct op {
@@ -62,6 +69,9 @@ struct op {
 
 const char *op_name(enum op_kind kind);
 const char *service_action_name(enum service_action action);
+const char *turn_event_name(enum turn_event event);
+/* False if there is no such event. */
+bool turn_event_find(struct text name, enum turn_event *event);
 /* False if there is no such action. */
 bool service_action_find(struct text name, enum service_action *action);
 bool service_action_has_path(enum service_action action);

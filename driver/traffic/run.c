@@ -19,11 +19,19 @@ void run_unlock(struct run *run) {
     LeaveCriticalSection(&run->lock);
 }
 
-void run_wait(struct run *run, struct lane *lane) {
-    SleepConditionVariableCS(&lane->changed, &run->lock, INFINITE);
+static void wait_for(struct run *run, CONDITION_VARIABLE *change, DWORD wait_ms) {
+    SleepConditionVariableCS(change, &run->lock, wait_ms);
     if (!run->ending) return;
     run_unlock(run);
     park();
+}
+
+void run_wait(struct run *run, struct lane *lane) {
+    wait_for(run, &lane->changed, INFINITE);
+}
+
+void run_wait_turned(struct run *run, uint32_t wait_ms) {
+    wait_for(run, &run->turned, wait_ms);
 }
 
 void run_emit(struct run *run, struct buffer *events) {

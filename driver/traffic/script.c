@@ -114,7 +114,7 @@ static bool parse_input(struct parser *parser, struct text rest) {
 static bool parse_parallel(struct parser *parser, struct text rest) {
     struct script *script = parser->script;
     struct script_item block = {.is_parallel = true, .line = parser->line, .first_op = script->op_count,
-                                .first_barrier = script->barrier_count};
+                                .first_barrier = script->barrier_count, .first_turn = script->turn_count};
     struct text timeout;
     if (parser->block) return FAULT(parser, "the block of line %u is still open: `end` first", parser->block->line);
     if (!script_next(parser, &rest, &block.id) || !token_next(&rest, &timeout) || rest.at ||
@@ -192,7 +192,10 @@ static bool parse_line(struct parser *parser, struct text line) {
     if (text_is(keyword, "markers")) return parse_markers(parser, line);
     if (text_is(keyword, "variable")) return parse_variable(parser, line);
     if (text_is(keyword, "input")) return parse_input(parser, line);
-    return FAULT(parser, "expected deadline, markers, actor, variable, input, step, parallel or end, not %j", keyword);
+    if (text_is(keyword, "schedule")) return script_parse_schedule(parser, line);
+    if (text_is(keyword, "turn")) return script_parse_turn(parser, line);
+    return FAULT(parser, "expected deadline, markers, schedule, actor, variable, input, step, parallel, turn or end, not %j",
+                 keyword);
 }
 
 /* Without the line end; the CR that editors on Windows leave goes too. */

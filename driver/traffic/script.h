@@ -28,6 +28,24 @@ struct barrier {
     unsigned line;
 };
 
+enum schedule_kind {
+    SCHEDULE_FREE,   /* in a block everybody goes as he can */
+    SCHEDULE_SEEDED, /* the turns are drawn */
+    SCHEDULE_REPLAY, /* the turns are in the script */
+};
+
+struct schedule {
+    enum schedule_kind kind;
+    uint32_t seed;
+    uint32_t pending_ms; /* an operation that takes longer lets others go on */
+};
+
+struct turn {
+    int actor; /* or CONDUCTOR */
+    enum turn_event event;
+    unsigned line;
+};
+
 /* A single step or a parallel block. */
 struct script_item {
     bool is_parallel;
@@ -36,18 +54,22 @@ struct script_item {
     uint32_t timeout_ms;
     size_t first_op, op_count;
     size_t first_barrier, barrier_count;
+    size_t first_turn, turn_count;
 };
 
 struct script {
     struct arena arena;
     uint32_t deadline_ms;
     bool has_markers;
+    struct schedule schedule;
     struct script_actor *actors;
     size_t actor_count, actor_capacity;
     struct op *ops;
     size_t op_count, op_capacity;
     struct barrier *barriers;
     size_t barrier_count, barrier_capacity;
+    struct turn *turns;
+    size_t turn_count, turn_capacity;
     struct script_item *items;
     size_t item_count, item_capacity;
 };

@@ -1,4 +1,5 @@
-/* What the two halves of the script parser share: lines and blocks (script.c), steps (script_step.c). */
+/* What the two halves of the script parser share: lines and blocks (script.c), steps (script_step.c), schedules
+ * (script_schedule.c). */
 #pragma once
 
 #include "script.h"
@@ -30,5 +31,9 @@ bool script_next(struct parser *parser, struct text *rest, struct text *token);
 
 /* `rest` is the line behind `step`. */
 bool script_parse_step(struct parser *parser, struct text rest);
+/* `rest` is the line behind `schedule`. */
+bool script_parse_schedule(struct parser *parser, struct text rest);
+/* `rest` is the line behind `turn`. */
+bool script_parse_turn(struct parser *parser, struct text rest);
 /* The actors that a step ends cannot be used by later ones. */
 void script_note_end(struct parser *parser, const struct op *op);

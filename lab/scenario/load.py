@@ -15,6 +15,7 @@ from lab.scenario.log_expectations import implied_capabilities, log_expectations
 from lab.scenario.matrix import Point, at_point, matrix_points
 from lab.scenario.model import Block, Isolation, Scenario, Step, flat
 from lab.scenario.plan import Planner
+from lab.scenario.schedule import read_schedule
 from lab.scenario.values import Report, milliseconds
 from lab.structure import check_structure, structure_problems
 
@@ -133,6 +134,8 @@ def _scenario(
         judged_by=_judged_by(wanted, config, cast, report),
         is_contradicted=_is_contradicted(wanted),
         debugger=read_debugger(document, config.root, problems).over(config.debugger),
+        seed=data.get("seed", 0),
+        schedule=read_schedule(data.get("schedule"), data.get("seed", 0), path.parent, plan, report),
     )
     problems.extend(report.problems)
     return scenario

@@ -11,6 +11,7 @@ from pathlib import Path
 from lab.config import DriverSpec, IoctlSpec, ModelSpec
 from lab.debugger import Debugger
 from lab.traffic.data import Data
+from lab.traffic.schedule import Schedule
 
 
 class Isolation(Enum):
@@ -197,6 +198,10 @@ class Scenario:
     """It has to contradict the history instead: the scenario plants a fault."""
     debugger: Debugger = field(default_factory=Debugger)
     """What the kernel debugger does by itself meanwhile."""
+    seed: int = 0
+    """For all that is drawn by chance."""
+    schedule: Schedule | None = None
+    """Who orders the operations of parallel blocks; None: nobody."""
 
     @property
     def id(self) -> str:

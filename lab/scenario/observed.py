@@ -7,7 +7,8 @@ from typing import TextIO
 
 from lab.document import printable
 from lab.scenario.model import Block, Scenario, Step
-from lab.traffic.events import Done, Event, EventError, Exit, Fault, Hello, Op, Out, Timeout, parse_event
+from lab.traffic.events import Done, Event, EventError, Exit, Fault, Hello, Op, Out, Timeout, Turned, parse_event
+from lab.traffic.order import OrderSeen
 
 MAX_EVENTS = 500_000
 MAX_CHARACTERS = 512 << 20
@@ -23,6 +24,8 @@ class Observed:
     """What each program printed, the end of it where it is long."""
     timeout: Timeout | None = None
     faults: list[Fault] = field(default_factory=list)
+    order: OrderSeen = field(default_factory=OrderSeen)
+    """Of the parallel blocks, where there is a schedule."""
     done: Done | None = None
 
     def pending(self, scenario: Scenario) -> list[str]:
@@ -89,6 +92,8 @@ class Recorder:
             if event.id in seen.ops:
                 raise EventError(f"a second result of step {printable(event.id)}", line)
             seen.ops[event.id] = event
+        elif isinstance(event, Turned):
+            seen.order.take(event.block, event.actor, event.event)
         elif isinstance(event, Exit):
             seen.exits.append(event)
         elif isinstance(event, Out):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lab.scenario.model import Block, GuestFile, Scenario, Step
+from lab.traffic.schedule import Replayed
 from lab.traffic.script import Script
 
 
@@ -17,7 +18,7 @@ def guest_files(scenario: Scenario) -> tuple[GuestFile, ...]:
 
 def render(scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool = False) -> str:
     """The whole script; `paths` says where in the guest each of `guest_files()` is, `markers` is as for `Script`."""
-    script = Script(round(scenario.timeout * 1000), markers=markers)
+    script = Script(round(scenario.timeout * 1000), markers=markers, schedule=scenario.schedule)
     script.comment(scenario.id)
     for actor in scenario.actors:
         if actor.program:
@@ -29,6 +30,8 @@ def render(scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool 
             script.parallel(item.id, item.timeout_ms)
             for step in item.steps:
                 _write(script, step, paths)
+            if isinstance(scenario.schedule, Replayed):
+                script.order(scenario.schedule.orders.get(item.id, ()))
             script.end()
         else:
             _write(script, item, paths)

@@ -25,8 +25,10 @@ from lab.scenario.oracle import Answer, ask_model
 from lab.scenario.performance import Performance
 from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningLab
+from lab.scenario.schedule import judge_order
 from lab.scenario.verdict import Failure, Verdict
 from lab.traffic.history import Operation
+from lab.traffic.order import order_json
 
 RESULT_VERSION = 1
 SCRIPT = r"C:\lab\run\scenario.traffic"
@@ -224,7 +226,8 @@ class _Run:
             reason = f"{timeout.id or 'the scenario'} ran out of time: {timeout.what}"
         else:
             reason = str(hung)
-        return self._ended(Cause.HUNG, reason, pending)
+        faults = [printable(fault.what, 300) for fault in recorder.observed.faults]
+        return self._ended(Cause.HUNG, reason, [*pending, *faults])
 
     @property
     def _own_kd(self) -> KdSlice:
@@ -236,7 +239,8 @@ class _Run:
     def _compare(self, recorder: Recorder) -> Verdict:
         scenario, seen = self._scenario, recorder.observed
         history = history_of(scenario, seen)
-        failures = [*judge_prompts(scenario, self._kd), *judge(scenario, seen, self._own_kd, history)]
+        failures = [*judge_prompts(scenario, self._kd), *judge_order(scenario, seen.order.blocks)]
+        failures += judge(scenario, seen, self._own_kd, history)
         answer = self._ask_model(history)
         failures += answer.failures(contradiction_wanted=scenario.is_contradicted)
         if failures:
@@ -265,12 +269,15 @@ class _Run:
         return verdict
 
     def _keep(self, verdict: Verdict) -> None:
-        artifacts = self._artifacts
-        artifacts.copy(self._scenario.path, "scenario.yaml")
+        artifacts, scenario = self._artifacts, self._scenario
+        artifacts.copy(scenario.path, "scenario.yaml")
         artifacts.write_lines("kd.jsonl", self._kd.raw)
         artifacts.write_lines("kd.log", self._own_kd.lines)
         if self._recorder:
-            history = history_of(self._scenario, self._recorder.observed)
+            history = history_of(scenario, self._recorder.observed)
+            if scenario.schedule:
+                seen = self._recorder.observed.order.blocks
+                artifacts.write_json("order.json", order_json(seen, scenario.schedule.to_json()))
             artifacts.write_lines("history.jsonl", (operation.to_json() for operation in history))
         artifacts.write_json("result.json", self._result(verdict))
 
@@ -284,6 +291,8 @@ class _Run:
             "description": scenario.description,
             "driver": scenario.driver.name,
             "isolation": scenario.isolation.value,
+            "seed": scenario.seed,
+            "schedule": scenario.schedule.to_json() if scenario.schedule else "free",
             "began": round(self._began, 3),
             "cause": verdict.cause.value,
             "reason": verdict.reason,

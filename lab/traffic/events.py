@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from lab.document import printable
 from lab.errors import InfrastructureError
+from lab.traffic.order import Event as TurnEvent
 
 VERSION = 1
 MAX_LINE = 4 << 20
@@ -123,7 +124,18 @@ class Done:
     ok: bool
 
 
-Event = Hello | Op | Exit | Out | Timeout | Fault | Done
+@dataclass(frozen=True)
+class Turned:
+    """In a block with a schedule: whose turn it is, or what became of it."""
+
+    block: str
+    actor: str
+    id: str
+    """The operation that is called, pends or has returned."""
+    event: TurnEvent
+
+
+Event = Hello | Op | Exit | Out | Timeout | Fault | Turned | Done
 
 
 def parse_event(line: str) -> Event:
@@ -192,6 +204,12 @@ class _Fields:
         except ValueError:
             raise EventError(f"'{name}' is not hexadecimal", self._line) from None
 
+    def turn_event(self, name: str) -> TurnEvent:
+        try:
+            return TurnEvent(self.text(name))
+        except ValueError:
+            raise EventError(f"'{name}' is nothing that becomes of a turn", self._line) from None
+
     def objects(self, name: str) -> list[_Fields]:
         values = self._get(name, list, ...)
         if not all(isinstance(value, dict) for value in values):
@@ -231,6 +249,10 @@ def _op(fields: _Fields) -> Event:
     )
 
 
+def _turn(fields: _Fields) -> Event:
+    return Turned(fields.text("block"), fields.text("actor"), fields.text("id"), fields.turn_event("what"))
+
+
 def _exit(fields: _Fields) -> Event:
     return Exit(
         fields.text("actor"),
@@ -265,6 +287,7 @@ def _done(fields: _Fields) -> Event:
 _KINDS: dict[str, Callable[[_Fields], Event]] = {
     "hello": _hello,
     "op": _op,
+    "turn": _turn,
     "exit": _exit,
     "out": _out,
     "timeout": _timeout,

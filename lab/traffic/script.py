@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.traffic.order import Turn
+    from lab.traffic.schedule import Schedule
 
 VERSION = 1
 CONDUCTOR = "-"
@@ -60,11 +66,13 @@ class Script:
     <BLANKLINE>
     """
 
-    def __init__(self, deadline_ms: int, *, markers: bool = False) -> None:
-        """With `markers` the steps announce themselves to the kernel debugger."""
+    def __init__(self, deadline_ms: int, *, markers: bool = False, schedule: Schedule | None = None) -> None:
+        """With `markers` the steps announce themselves to the kernel debugger; `schedule` is for all blocks."""
         self._lines = [f"traffic {VERSION}", f"deadline {deadline_ms}"]
         if markers:
             self._line("markers", "on")
+        if schedule:
+            self._line("schedule", *schedule.tokens)
         self._in_block = False
 
     def comment(self, text: str) -> None:
@@ -95,6 +103,11 @@ class Script:
             raise ValueError("parallel blocks do not nest")
         self._in_block = True
         self._line("parallel", block_id, str(timeout_ms))
+
+    def order(self, turns: Iterable[Turn]) -> None:
+        """The turns of the open block, where an order is replayed."""
+        for turn in turns:
+            self._line("turn", turn.script_actor, turn.event.value)
 
     def end(self) -> None:
         self._in_block = False
