@@ -49,10 +49,10 @@ class DumpFile:
     def take(self, offset: int, count: int, what: str) -> bytes:
         """`count` bytes. Raises BadDumpError, in which `what` is the name of what should be there."""
         if count > MAX_TAKE:
-            raise self.bad(offset, f"{what} would take {count:#x} bytes")
+            raise self.bad(offset, f"{what}: {count:#x} bytes are too many")
         data = self.read(offset, count)
         if len(data) < count:
-            raise self.bad(offset, f"{what} takes {count:#x} bytes there, but the file ends at {self.size:#x}")
+            raise self.bad(offset, f"{what}: {count:#x} bytes, but the file ends at {self.size:#x}")
         return data
 
     def unpack(self, form: str, offset: int, what: str) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from lab.crash.unpacked import open_unpacked
 _KNOWN = "64-bit kernel dumps (triage, kernel, full, bitmap) and user-mode minidumps are read, also as .gz and .zst"
 _OTHERS = {
     kernel_header.SIGNATURE_32: "a kernel dump of a 32-bit machine",
-    b"\x7fELF": "an ELF file; `lab crash wrap` makes a dump of a virtual machine's memory",
+    b"\x7fELF": "an ELF file, not a dump of Windows",
     b"KDUMP": "a compressed dump of Linux",
     b"MZ": "a program, not a dump",
 }

@@ -39,6 +39,8 @@ BUGCHECK = (0xD1, (0x10, 2, 1, DRIVER + 0x62E0))
 TIME = datetime(2026, 11, 21, 17, 4, 29, 250_000, tzinfo=UTC)
 NAME = "example-fault.sys"
 PATH = rf"\??\C:\lab\drivers\{NAME}"
+MEMORY = ((1, 0x9E), (0x100, 0x700))
+"""What the kernel takes for memory: first page, how many."""
 _FIRST_FREE = 0x200
 
 
@@ -159,6 +161,7 @@ class CrashedMachine:
         struct.pack_into("<IQ", block, 0x14, len(block), KERNEL)
         struct.pack_into("<Q", block, 0x48, LISTS)
         struct.pack_into("<QQ", block, 0x218, PROCESSORS, UNLOADED)
+        struct.pack_into("<Q", block, 0x270, UNLOADED + 0x900)
         struct.pack_into("<H", block, 0x2A0, 0x98)
         struct.pack_into("<H", block, 0x2A8, 0x600)
         struct.pack_into("<H", block, 0x2B4, 0x8)
@@ -197,13 +200,17 @@ class CrashedMachine:
         struct.pack_into("<Q", raw, 0, UNLOADED + 0x10)
         struct.pack_into("<HHIQQQQ", raw, 0x10, 14, 14, 0, UNLOADED + 0x800, DRIVER - 0x20000, DRIVER - 0x18000, 0)
         raw[0x800:0x80E] = "old.sys".encode("utf-16-le")
+        memory = struct.pack(
+            "<QIIQQQQQ", UNLOADED + 0x908, len(MEMORY), 0, sum(count for _, count in MEMORY), *sum(MEMORY, ())
+        )
+        raw[0x900 : 0x900 + len(memory)] = memory
         self.map(UNLOADED, raw)
 
     def _lay_out_rare_pages(self) -> None:
         large = 0x400
         self.physical[large + 3] = bytearray(b"in a large page".ljust(PAGE, b"\0"))
         self.enter(LARGE, large * PAGE | 0xE3, 21)
-        huge = 0x40000
+        huge = 0
         self.physical[huge + 5] = bytearray(b"in a huge page".ljust(PAGE, b"\0"))
         self.enter(HUGE, huge * PAGE | 0xE3, 30)
         moving = self.page()

@@ -60,7 +60,7 @@ def test_files_of_another_build_are_named(
 def test_mistakes_are_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.dmp").write_bytes(b"PAGEDU64")
     assert run(["crash", "show", str(tmp_path / "a.dmp")]) == 2
-    assert "at 0x0: the header of a kernel dump takes 0x2000 bytes" in capsys.readouterr().err
+    assert "at 0x0: the header of a kernel dump: 0x2000 bytes" in capsys.readouterr().err
     assert run(["crash", "show", str(WINE), "--symbols", "nowhere"]) == 2
     assert "no directory nowhere" in capsys.readouterr().err
 

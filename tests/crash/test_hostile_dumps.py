@@ -114,7 +114,7 @@ def test_and_thousands_more(
         ("summary", 0x2014, b"\x01\0\0\0", r"at 0x2028: the bitmap has \d+ pages, its header says 1"),
         ("ranges-kernel", 0x2004, b"JUNK", r"at 0x2000: the header of the page ranges has b'JUNKDUMP'"),
         ("windows", 0x8, b"\xff\xff\xff\x7f", r"at 0x8: the header claims 2147483647 streams"),
-        ("windows", 0xC, b"\xff\xff\xff\x7f", r"at 0x7fffffff: the directory of streams takes 0x\w+ bytes there, but"),
+        ("windows", 0xC, b"\xff\xff\xff\x7f", r"at 0x7fffffff: the directory of streams: 0x\w+ bytes, but"),
         ("windows", 0x7C0, b"\xff\xff\xff\x7f", r"at 0x7c0: the list of modules has 2147483647 entries"),
     ],
 )  # fmt: skip
@@ -136,8 +136,8 @@ def test_what_is_wrong_is_told_with_the_offset(
     [
         (b"", "the file is empty"),
         (bytes(100), "begins with zeros"),
-        (b"PAGEDU64", "at 0x0: the header of a kernel dump takes 0x2000 bytes there, but the file ends at 0x8"),
-        (b"MDMP", "at 0x0: the header of a minidump takes 0x18 bytes there, but the file ends at 0x4"),
+        (b"PAGEDU64", "at 0x0: the header of a kernel dump: 0x2000 bytes, but the file ends at 0x8"),
+        (b"MDMP", "at 0x0: the header of a minidump: 0x18 bytes, but the file ends at 0x4"),
         (b"PAGEDUMP" * 20, "a kernel dump of a 32-bit machine"),
         (b"\x7fELF" * 20, "an ELF file"),
         (b"MZ" * 20, "a program, not a dump"),

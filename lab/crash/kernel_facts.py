@@ -1,0 +1,47 @@
+"""What only the debugger can tell of a kernel, and a dump of its memory needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lab.errors import InfrastructureError
+from lab.kd.bugcheck import Bugcheck
+from lab.kd.context import Context
+from lab.kd.state_change import Machine
+from lab.kd.target import Target
+
+
+@dataclass(frozen=True)
+class KernelFacts:
+    """Taken while the kernel stands in the debugger, at the bug check."""
+
+    version: tuple[int, int]
+    """15 (free) or 12 (checked), and the build number."""
+    debugger_data: int
+    """Virtual address of KDDEBUGGER_DATA64; 0 when there is none."""
+    module_list: int = 0
+    """Virtual address of PsLoadedModuleList; 0: the debugger data tells."""
+    bugcheck: Bugcheck | None = None
+    crashed: int = 0
+    """Number of the processor that stopped."""
+    contexts: dict[int, Context] = field(default_factory=dict)
+    """Registers by processor, where they are better than what the virtual machine says."""
+    directory: int | None = None
+    """Physical address of the page tables; None: what the processor that stopped has in CR3."""
+
+
+def kernel_facts(target: Target) -> KernelFacts:
+    """Ask a stopped 64-bit kernel. Raises InfrastructureError for another target, or one that does not tell."""
+    version = target.version()
+    if version.machine is not Machine.AMD64:
+        raise InfrastructureError("only the memory of a 64-bit kernel is made a dump of")
+    pointer = target.read(version.debugger_data, 8) if version.debugger_data else b""
+    event, number = target.bugcheck(), target.stop.processor
+    return KernelFacts(
+        version=(version.major & 0xFF, version.build),
+        debugger_data=int.from_bytes(pointer, "little"),
+        module_list=version.module_list,
+        bugcheck=Bugcheck(event.code, event.parameters) if event else None,
+        crashed=number,
+        contexts={number: target.registers()},
+    )
