@@ -68,7 +68,7 @@ def lanes_of(operations: Iterable[Operation], core: Collection[int] = ()) -> Lan
     )
 
 
-def _events(lanes: Lanes) -> list[tuple[int, bool, int]]:
+def events_of(lanes: Lanes) -> list[tuple[int, bool, int]]:
     """Time, whether it is a return, and the operation's position; of one process each return before the next call."""
     events = []
     for position, operation in enumerate(lanes.operations):
@@ -93,7 +93,7 @@ def draw_text(lanes: Lanes, width: int = 120) -> list[Text]:
     column = max(16, (width - 11) // max(1, len(shown)))
     lines = [_text_line("        ms", [(name, "bold") for name in shown], column)]
     running: dict[int, int] = {}
-    for time, is_return, position in _events(lanes):
+    for time, is_return, position in events_of(lanes):
         lane = lanes.lane_of[position]
         cells = [("│", "") if other in running else ("", "") for other in range(len(shown))]
         operation = lanes.operations[position]
@@ -139,7 +139,7 @@ def draw_svg(lanes: Lanes, title: str = "", before: Sequence[str] = ()) -> str:
     begins: dict[int, int] = {}
     ends: dict[int, int] = {}
     y = top + 18
-    for time, is_return, position in _events(lanes):
+    for time, is_return, position in events_of(lanes):
         y += _ROW
         if is_return:
             y = max(y, begins[position] + _BOX)

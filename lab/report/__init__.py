@@ -1,0 +1,1 @@
+"""Reports of what scenarios left on disk."""

@@ -1,0 +1,59 @@
+"""Puts the debugger's entries, which have the host's time, among the operations, which have the guest's."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lab.kd.entry import LogEntry
+from lab.traffic.history import NEVER, Operation
+
+
+class GuestClock:
+    """The operations' clock: microseconds since the traffic program's start."""
+
+    def __init__(self, entries: Sequence[LogEntry], operations: Sequence[Operation]) -> None:
+        self._by_step: dict[str, list[Operation]] = defaultdict(list)
+        for operation in operations:
+            for step in _steps(operation.id):
+                self._by_step[step].append(operation)
+        self._difference = self._measure(entries, operations)
+
+    def place(self, entry: LogEntry) -> LogEntry:
+        """The entry with `t` by this clock, as well as that can be told.
+
+        A print that belongs to a step stands within that operation's time: it was caused there. The others follow
+        by the difference of the clocks.
+        """
+        guess = entry.t * 1e6 - self._difference
+        mine = self._operations_of(entry)
+        if mine:
+            own = min(mine, key=lambda each: max(each.t0 - guess, guess - each.t1, 0))
+            guess = max(guess, own.t0 + 1)
+            guess = guess if own.t1 == NEVER else min(guess, own.t1 - 1)
+        return replace(entry, t=guess)
+
+    def _measure(self, entries: Sequence[LogEntry], operations: Sequence[Operation]) -> float:
+        """Host time minus guest time in microseconds, from the prints of which the operation is known."""
+        guesses = []
+        for entry in entries:
+            mine = self._operations_of(entry)
+            if len(mine) == 1 and mine[0].t1 != NEVER:
+                guesses.append(entry.t * 1e6 - (mine[0].t0 + mine[0].t1) / 2)
+        if guesses:
+            return statistics.median(guesses)
+        first = min((each.t0 for each in operations), default=0)
+        return entries[0].t * 1e6 - first if entries else 0.0
+
+    def _operations_of(self, entry: LogEntry) -> list[Operation]:
+        step, actor = entry.extras.get("step"), entry.extras.get("actor")
+        if not isinstance(step, str) or "marker" in entry.extras:
+            return []
+        return [each for each in self._by_step.get(step, ()) if actor in (None, each.actor)]
+
+
+def _steps(operation: str) -> list[str]:
+    """The step that an operation is, and those that it is a part of: `2@reader.1` is one of `2`."""
+    return [operation[:end] for end in range(1, len(operation) + 1) if end == len(operation) or operation[end] in ".@#"]

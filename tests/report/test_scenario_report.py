@@ -1,0 +1,188 @@
+"""The report of one scenario, made from its directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import UsageError
+from lab.kd.entry import LogEntry
+from lab.report.record import read_record
+from lab.report.scenario_report import write_report
+from lab.report.timeline import Kind, timeline_of
+from lab.traffic.history import NEVER, Operation, Status
+
+EVIL = "<script>alert('x')</script>\x1b]0;title\x07\"'&amp;"
+_OUTSIDE = ("src", "href", "action", "data", "srcset", "poster", "xlink:href")
+
+
+class Page(HTMLParser):
+    """What a browser would do with a page: its elements and where they lead."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in _OUTSIDE]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+
+def operation(step: str, actor: str, t0: int, t1: int, **more: Any) -> Operation:
+    fields: dict[str, Any] = {
+        "pid": 4, "op": "write", "handle": "h", "path": r"\\.\Example\A", "argument": None, "asked": 5, "ok": True,
+        "error": 0, "moved": 5, "data": None,
+    }  # fmt: skip
+    return Operation(id=step, actor=actor, t0=t0, t1=t1, **(fields | more))
+
+
+def printed(seq: int, t: float, text: str, **extras: Any) -> LogEntry:
+    return LogEntry(seq, t, extras.pop("kind", "print"), 0, text, "s", extras)
+
+
+def leave(directory: Path, operations: list[Operation], entries: list[LogEntry], **result: Any) -> Path:
+    """A directory as a run leaves it."""
+    directory.mkdir(exist_ok=True)
+    standard = {"v": 1, "scenario": "s", "cause": "failed", "reason": "", "failures": [], "details": [], "began": 1e9}
+    (directory / "result.json").write_text(json.dumps(standard | result))
+    (directory / "history.jsonl").write_text("".join(each.to_json() + "\n" for each in operations))
+    (directory / "kd.jsonl").write_text("".join(each.to_json() + "\n" for each in entries))
+    (directory / "scenario.yaml").write_text("lab: 1\nsteps:\n  - writer: {write: hello}\n")
+    return directory
+
+
+@pytest.fixture
+def crashed(tmp_path: Path) -> Path:
+    operations = [operation("1", "writer", 1000, 2000), operation("2", "reader", 3000, 9000, op="read", target="5")]
+    entries = [
+        printed(1, 100.0015, "Write Called\n", step="1", actor="writer"),
+        printed(2, 100.0035, "Read Called\n", step="2", actor="reader"),
+        printed(3, 100.005, "bugcheck 0xc2 (0x7)", kind="bugcheck", code=0xC2),
+        printed(4, 100.006, "bugcheck 0xc2 (0x7)", kind="bugcheck", code=0xC2),
+    ]
+    directory = leave(
+        tmp_path / "crashed", operations, entries, cause="crashed", reason="it crashed",
+        signature={"hash": "01234567", "text": "BAD_POOL_CALLER/0x7 driver!F"},
+    )  # fmt: skip
+    (directory / "crash.txt").write_text("BAD_POOL_CALLER (0xC2) in driver!F file.c:3\n")
+    (directory / "crash.json").write_text(json.dumps({"v": 1, "headline": "BAD_POOL_CALLER"}))
+    return directory
+
+
+def test_both_reports_say_what_happened_and_how_to_run_it_again(crashed: Path) -> None:
+    write_report(crashed)
+    for name in ("report.txt", "report.html"):
+        text = (crashed / name).read_text()
+        for part in ("it crashed", "BAD_POOL_CALLER (0xC2) in driver!F file.c:3", "Write Called", "lab replay "):
+            assert part in text
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(crashed: Path) -> None:
+    page = Page(write_report(crashed).read_text())
+    assert not {"script", "iframe", "img", "link", "object", "embed", "form"} & set(page.tags)
+    assert page.handlers == []
+    assert all(link.startswith("#") or (crashed / link).exists() for link in page.links)
+
+
+def test_the_crash_stands_amid_calls_and_prints(crashed: Path) -> None:
+    timeline = timeline_of(read_record(crashed))
+    told = [(row.kind, row.text) for row in timeline.rows]
+    crash = told.index((Kind.TROUBLE, "bugcheck 0xc2 (0x7)"))
+    assert timeline.focus == crash
+    assert told.index((Kind.PRINT, "Read Called")) < crash < len(told) - 1
+    assert timeline.rows[-1].kind is Kind.RETURN
+    assert sum(kind is Kind.TROUBLE for kind, _ in told) == 1
+
+
+def test_prints_stand_within_the_operation_that_caused_them(crashed: Path) -> None:
+    rows = {row.text: row for row in timeline_of(read_record(crashed)).rows if row.kind is Kind.PRINT}
+    assert 1000 < rows["Write Called"].time < 2000
+    assert 3000 < rows["Read Called"].time < 9000
+    assert rows["Read Called"].actor == "reader"
+
+
+def test_a_failure_stands_where_its_step_returned(tmp_path: Path) -> None:
+    operations = [operation("1", "writer", 0, 10), operation("2", "writer", 20, 30), operation("3", "writer", 40, 50)]
+    failures = [
+        {"step": "2", "line": 3, "what": "writer: write", "expected": "5 bytes", "got": "4 bytes"},
+        {"step": "", "line": 1, "what": "kd log", "expected": "contains 'x'", "got": "it is not there"},
+    ]
+    record = read_record(leave(tmp_path / "d", operations, [], failures=failures))
+    timeline = timeline_of(record)
+    texts = [row.text or timeline.lanes.operations[row.position].id for row in timeline.rows]
+    assert texts[4].startswith("step 2, writer: write: expected 5 bytes, got 4 bytes")
+    assert texts[-1].startswith("kd log: expected contains 'x'")
+    assert timeline.lanes.core == {1}
+
+
+def test_a_hang_ends_the_picture_with_what_did_not_return(tmp_path: Path) -> None:
+    pending = operation("2", "reader", 20, NEVER, status=Status.PENDING, ok=False, moved=None)
+    directory = leave(tmp_path / "d", [operation("1", "writer", 0, 10), pending], [], cause="hung", reason="not back")
+    timeline = timeline_of(read_record(directory))
+    assert timeline.rows[-1].text == "hung: not back"
+    assert timeline.lanes.core == {1}
+    assert "has not returned" in write_report(directory).read_text()
+
+
+def test_what_the_guest_says_is_escaped_everywhere(tmp_path: Path) -> None:
+    failures = [{"step": EVIL, "line": 1, "what": EVIL, "expected": EVIL, "got": EVIL}]
+    directory = leave(
+        tmp_path / "d", [operation("1", EVIL, 0, 10, path=EVIL, handle=EVIL)],
+        [printed(1, 1.0, EVIL, step="1", actor=EVIL), printed(2, 1.1, EVIL, kind="bugcheck")],
+        scenario=EVIL, cause=EVIL, reason=EVIL, description=EVIL, details=[EVIL], failures=failures, driver=EVIL,
+        signature={"hash": EVIL, "text": EVIL}, **{"from": {EVIL: {EVIL: EVIL}}},
+    )  # fmt: skip
+    (directory / "crash.txt").write_text(EVIL)
+    (directory / "scenario.yaml").write_text(EVIL)
+    text = write_report(directory).read_text()
+    page = Page(text)
+    assert "script" not in page.tags
+    assert page.handlers == []
+    assert "\x1b" not in text
+    assert "\x1b" not in (directory / "report.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_long_story_is_shown_around_what_went_wrong(tmp_path: Path) -> None:
+    operations = [operation(str(i), f"actor{i % 7}", i * 100, i * 100 + 90) for i in range(20_000)]
+    entries = [printed(i, 1.0 + i / 1e4, f"print {i}\n", step=str(i)) for i in range(20_000)]
+    entries.insert(15_000, printed(0, 2.5, "bugcheck 0xa", kind="bugcheck"))
+    directory = leave(tmp_path / "d", operations, entries, cause="crashed")
+    begin = time.monotonic()
+    page = write_report(directory)
+    assert time.monotonic() - begin < 10
+    assert page.stat().st_size < 2 << 20
+    timeline = timeline_of(read_record(directory))
+    assert timeline.left_out > 50_000
+    assert timeline.focus is not None
+    assert 0 < timeline.focus < len(timeline.rows) - 1
+
+
+@pytest.fixture
+def damaged(crashed: Path, tmp_path: Path) -> Path:
+    directory = tmp_path / "damaged"
+    shutil.copytree(crashed, directory)
+    return directory
+
+
+@pytest.mark.parametrize("name", ["history.jsonl", "kd.jsonl", "crash.json", "crash.txt", "scenario.yaml"])
+def test_what_is_damaged_or_missing_is_left_out(damaged: Path, name: str) -> None:
+    (damaged / name).write_bytes(b'{"v": 2, \xff[[[[')
+    write_report(damaged)
+    (damaged / name).unlink()
+    assert "it crashed" in write_report(damaged).read_text()
+
+
+def test_a_directory_without_a_result_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no result of a scenario"):
+        write_report(tmp_path)
