@@ -8,11 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-<<<<<<< Updated upstream
-from lab import cli_crash, cli_kd, history
-=======
-from lab import cli_kd, cli_report, history
->>>>>>> Stashed changes
+from lab import cli_crash, cli_kd, cli_report, history
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 from lab.progress import Progress, plain_console
@@ -61,11 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     image.set_defaults(run=_image)
 
     cli_kd.add_commands(commands)
-<<<<<<< Updated upstream
     cli_crash.add_commands(commands)
-=======
     cli_report.add_commands(commands)
->>>>>>> Stashed changes
 
     past = commands.add_parser("history", help="what the processes of a scenario did: draw it, judge it")
     history.add_commands(past)
