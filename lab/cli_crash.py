@@ -13,6 +13,7 @@ from lab.document import printable
 
 MAX_NOTE = 300
 """Characters."""
+MAX_SCENARIOS = 5
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -20,6 +21,7 @@ def add_commands(commands: Subcommands) -> None:
     crash = commands.add_parser("crash", help="crash dumps: what happened, where")
     subcommands = crash.add_subparsers(required=True, metavar="COMMAND")
     _show(subcommands)
+    _list(subcommands)
 
 
 def _show(commands: Subcommands) -> None:
@@ -52,6 +54,34 @@ def _do_show(options: argparse.Namespace) -> int:
         print(json.dumps(report.to_json(), indent=1))
     else:
         print(report.text(), end="")
+    return 0
+
+
+def _list(commands: Subcommands) -> None:
+    parser = commands.add_parser("list", help="the crashes in results, grouped by signature: how often, first, last")
+    parser.add_argument(
+        "directory", type=Path, nargs="?", metavar="DIR", help="where results are (default: artifacts beside lab.yaml)"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=_do_list)
+
+
+def _do_list(options: argparse.Namespace) -> int:
+    from lab.crash.store import day, group_crashes
+    from lab.document import display_path
+
+    root = options.directory or (options.config or find_config(Path.cwd())).resolve().parent / "artifacts"
+    groups = group_crashes(root)
+    if options.json:
+        print(json.dumps([group.to_json() for group in groups], indent=1))
+        return 0
+    for group in groups:
+        often = "once" if len(group.crashes) == 1 else f"{len(group.crashes)} times"
+        print(f"{group.hash or 'unknown':<8}  {group.text}")
+        print(f"          {often}, first {day(group.first.began)}, last {day(group.last.began)} UTC")
+        print(f"          in {', '.join(group.scenarios[:MAX_SCENARIOS])}; last: {display_path(group.last.directory)}")
+    if not groups:
+        print(f"no crashes in {display_path(root)}")
     return 0
 
 

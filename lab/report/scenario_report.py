@@ -26,6 +26,8 @@ HTML = "report.html"
 MAX_LINES = 2000
 """Of the kd log, the last ones."""
 MAX_FACT = 400
+MAX_FACTS = 100
+MAX_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,10 @@ def facts_of(record: Record) -> Iterator[tuple[str, str]]:
         if name == "packages" and isinstance(value, dict):
             yield name, f"{len(value)} (all of them are in result.json)"
         elif isinstance(value, dict):
-            for key, each in list(value.items())[:MAX_FACT]:
-                yield f"{name}: {printable(str(key))}", _fact(each)
+            for key, each in list(value.items())[:MAX_FACTS]:
+                yield printable(f"{name}: {key}", MAX_NAME), _fact(each)
         elif value not in (None, "", []):
-            yield name, _fact(value)
+            yield printable(name, MAX_NAME), _fact(value)
 
 
 def _fact(value: Any) -> str:
