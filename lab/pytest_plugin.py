@@ -77,6 +77,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     return None
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """What earlier runs left beside a lab.yaml holds copies of their scenarios."""
+    is_left = collection_path.name == "artifacts" and (collection_path.parent / "lab.yaml").is_file()
+    return True if is_left else None
+
+
 def is_scenario(path: Path) -> bool:
     """A file with `lab: 1`; or one with `steps:` beside such files, whose `lab: 1` was forgotten."""
     head = _head(path)

@@ -72,6 +72,15 @@ def plan(project: pytest.Pytester, *lines: str) -> None:
     project.makeconftest(CONFTEST.replace("def plan(lab):\n    pass", f"def plan(lab):\n{body}"))
 
 
+def test_what_earlier_runs_left_is_not_collected(project: pytest.Pytester) -> None:
+    left = Path(project.path) / "artifacts" / "run" / "shared"
+    left.mkdir(parents=True)
+    shutil.copy(RECORDINGS / "shared.scenario", left / "scenario.yaml")
+    outcome = project.runpytest_inprocess("--collect-only", "-q")
+    assert "scenarios/shared.yaml" in outcome.stdout.str()
+    assert "artifacts" not in outcome.stdout.str()
+
+
 def test_each_matrix_point_is_an_item_with_a_readable_name(project: pytest.Pytester) -> None:
     result = project.runpytest("scenarios", "--collect-only", "-q")
     result.stdout.fnmatch_lines(

@@ -1,0 +1,27 @@
+/* Read, change and write back, and nothing that keeps another thread out meanwhile: its addition is lost. */
+#include "bug.h"
+
+#define ADD BUG_CODE(0)
+#define GET BUG_CODE(1)
+
+static volatile LONG Counter;
+
+static NTSTATUS
+Control(PBUG_REQUEST Request)
+{
+    switch (Request->Code) {
+    case ADD:
+#ifdef FIXED
+        InterlockedIncrement(&Counter);
+#else
+        Counter = Counter + 1;
+#endif
+        return STATUS_SUCCESS;
+    case GET:
+        return Bug_Answer(Request, (ULONG)Counter);
+    default:
+        return STATUS_INVALID_DEVICE_REQUEST;
+    }
+}
+
+const BUG_DRIVER Bug = {.Control = Control};
