@@ -7,7 +7,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from lab.debugger import Debugger, read_debugger
 from lab.document import Document, FileError, Problem, read_document, shown, suggestion
@@ -112,6 +111,8 @@ class Config:
     model: ModelSpec | None = None
     build: str = ""
     """The command that makes driver and programs, run in `root`; empty: there is none."""
+    clean: Document | None = None
+    """This file, if its `clean:` says what `expect: {end: clean}` stands for in scenarios."""
 
     @property
     def driver(self) -> DriverSpec:
@@ -142,7 +143,7 @@ def load_config(path: Path) -> Config:
         debugger = read_debugger(document, path.parent, problems)
     if problems:
         raise FileError(problems)
-    return _config(path, document.data, debugger)
+    return _config(path, document, debugger)
 
 
 def _check_meaning(document: Document) -> list[Problem]:
@@ -196,8 +197,8 @@ def _check_fields(document: Document, ioctl: str, side: str, fields: list[str]) 
     return problems
 
 
-def _config(path: Path, data: dict[str, Any], debugger: Debugger) -> Config:
-    root = path.parent
+def _config(path: Path, document: Document, debugger: Debugger) -> Config:
+    root, data = path.parent, document.data
     drivers = {
         name: DriverSpec(name, (root / spec["file"]).resolve(), spec["service"])
         for name, spec in data["drivers"].items()
@@ -219,6 +220,7 @@ def _config(path: Path, data: dict[str, Any], debugger: Debugger) -> Config:
         debugger=debugger,
         model=_model(root, data["model"]) if "model" in data else None,
         build=data.get("build", ""),
+        clean=document if "clean" in data else None,
     )
 
 

@@ -44,6 +44,13 @@ class Hooks:
         """Return a running lab for `lab_config`; called once, before the first scenario runs."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("lab", "scenarios of the driver lab")
+    group.addoption(
+        "--lab-seed", type=int, metavar="N", help="what `seed: random` stands for in scenarios (default: drawn)"
+    )
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(Hooks)
 
@@ -110,7 +117,7 @@ class ScenarioFile(pytest.File):
 
         try:
             config = load_config(find_config(self.path.parent))
-            scenarios = load_scenarios(self.path, config)
+            scenarios = load_scenarios(self.path, config, self.config.getoption("lab_seed"))
         except LabError as error:
             advice = f"\n{error.advice}" if error.advice else ""
             raise self.CollectError(f"{error}{advice}") from None
@@ -126,6 +133,10 @@ class ScenarioEnded(Exception):  # noqa: N818  (an ending, not an error of the t
         self.verdict = verdict
 
 
+class ScenarioEndedAsKnown(ScenarioEnded):
+    """Carries a verdict that the scenario's known issue explains: pytest reports it as an expected failure."""
+
+
 class ScenarioItem(pytest.Item):
     """One point of a scenario's matrix."""
 
@@ -134,6 +145,11 @@ class ScenarioItem(pytest.Item):
         self.scenario = scenario
         self.lab_config = lab_config
         self.add_marker(pytest.mark.vm)
+        for tag in scenario.tags:
+            self.config.addinivalue_line("markers", f"{tag}: a tag of scenarios")
+            self.add_marker(tag)
+        if scenario.known_issue is not None and not scenario.known_issue.is_over:
+            self.add_marker(pytest.mark.xfail(reason=str(scenario.known_issue), raises=ScenarioEndedAsKnown))
 
     def runtest(self) -> None:
         verdict = self._session().run(self.scenario)
@@ -142,6 +158,8 @@ class ScenarioItem(pytest.Item):
             self.user_properties.append(("lab_artifacts", str(verdict.artifacts)))
         if verdict.cause is Cause.SKIPPED:
             raise pytest.skip.Exception(verdict.reason, _use_item_location=True)
+        if verdict.is_known:
+            raise ScenarioEndedAsKnown(verdict)
         if not verdict.is_good:
             raise ScenarioEnded(verdict)
 
@@ -208,7 +226,8 @@ def _summary(session: ScenarioSession) -> Iterator[str]:
     verdicts = session.verdicts
     causes = Counter(verdict.cause.value for verdict in verdicts)
     yield "endings:   " + ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
-    yield from _bad_endings([verdict for verdict in verdicts if not verdict.is_good])
+    yield from _bad_endings([verdict for verdict in verdicts if not verdict.is_good and not verdict.is_known])
+    yield from _known_issues([verdict for verdict in verdicts if verdict.scenario.known_issue is not None])
     if session.run_directory.exists():
         yield f"results:   {session.run_directory}"
     if session.lab is not None:
@@ -229,6 +248,17 @@ def _bad_endings(bad: list[Verdict]) -> Iterator[str]:
         yield f"  {verdicts[0].scenario.id}{more}: {headline[:MAX_HEADLINE]}"
     if len(reasons) > MAX_BAD:
         yield f"  and {len(reasons) - MAX_BAD} other reasons"
+
+
+def _known_issues(verdicts: list[Verdict]) -> Iterator[str]:
+    for verdict in verdicts:
+        issue = verdict.scenario.known_issue
+        assert issue is not None  # noqa: S101 - the caller chose them so
+        if verdict.cause is Cause.PASSED:
+            where = f"{display_path(verdict.scenario.path)}:{issue.line}"
+            yield f"  {verdict.scenario.id} passes again: take its known_issue out ({where})"
+        elif verdict.cause is not Cause.SKIPPED:
+            yield f"  {verdict.scenario.id}: {verdict.cause.value}, {issue}"
 
 
 def _timing_table(verdicts: list[Verdict]) -> Iterator[str]:

@@ -1,11 +1,14 @@
-"""Checks a document against a JSON Schema, and says what is wrong in words of the document."""
+"""Checks a document against a JSON Schema, and says what is wrong in words of the document.
+
+Two validators: a fast one says whether anything is wrong, which is seldom; then a talkative one says what.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -35,9 +38,20 @@ def load_schema(package: str, name: str) -> dict[str, Any]:
     return schema
 
 
+REFERENCE = "[$][{]"
+"""Pattern of the schema for text that stands where text is not wanted: a value of the matrix will replace it."""
+
+
+@cache
+def _is_valid(package: str, name: str) -> Callable[[Any], bool]:
+    from jsonschema_rs import Draft202012Validator
+
+    return Draft202012Validator(load_schema(package, name)).is_valid
+
+
 @cache
 def _validator(package: str, name: str) -> Draft202012Validator:
-    from jsonschema import Draft202012Validator  # A quarter of a second, which commands without a file have no use for.
+    from jsonschema import Draft202012Validator  # A quarter of a second, which good files have no use for.
 
     return Draft202012Validator(load_schema(package, name))
 
@@ -49,6 +63,8 @@ def check_structure(document: Document, package: str, name: str) -> list[Problem
 
 def structure_problems(document: Document, package: str, name: str, data: Any) -> Iterator[tuple[Location, Problem]]:
     """Where `data`, which stands for the document's, breaks the schema, and how."""
+    if _is_valid(package, name)(data):
+        return
     for error in _validator(package, name).iter_errors(data):
         where: Location = tuple(error.absolute_path)
         for extra, what, right in _tell(error):
@@ -86,6 +102,8 @@ def _tell(error: ValidationError) -> Telling:
 def _tell_type(fault: _Fault) -> Telling:
     wanted = fault.wanted
     names = wanted if isinstance(wanted, list) else [wanted]
+    if fault.schema.get("pattern") == REFERENCE:
+        names = [name for name in names if name != "string"]
     right = fault.hint or " or ".join(_NAMES[name] for name in names)
     value = fault.instance
     if "boolean" in names and value in ("yes", "no", "on", "off", "y", "n"):
@@ -126,6 +144,15 @@ def _tell_enum(fault: _Fault) -> Telling:
     yield (), f"{shown(fault.instance)} is not known", suggestion(str(fault.instance), known)
 
 
+def _tell_any_of(fault: _Fault) -> Telling:
+    """The first alternative is what is meant, the others are ways to put off saying it."""
+    meant = fault.wanted[0]
+    if "enum" in meant:
+        yield from _tell_enum(replace(fault, wanted=meant["enum"]))
+    else:
+        yield from _tell_type(replace(fault, wanted=meant["type"]))
+
+
 def _tell_const(fault: _Fault) -> Telling:
     yield (), f"is {shown(fault.instance)}", fault.hint or shown(fault.wanted)
 
@@ -138,6 +165,9 @@ def _tell_range(fault: _Fault) -> Telling:
 
 
 def _tell_pattern(fault: _Fault) -> Telling:
+    if fault.wanted == REFERENCE:
+        yield from _tell_type(replace(fault, wanted=fault.schema["type"]))
+        return
     yield (), f"{shown(fault.instance)} is malformed", fault.hint or f"text like {fault.wanted}"
 
 
@@ -162,6 +192,7 @@ _TELLERS = {
     "type": _tell_type,
     "additionalProperties": _tell_extra,
     "required": _tell_required,
+    "anyOf": _tell_any_of,
     "enum": _tell_enum,
     "const": _tell_const,
     "minimum": _tell_range,

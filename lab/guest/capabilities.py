@@ -17,6 +17,7 @@ CAPABILITIES = {
     "kd-print": "DbgPrint reaches the debugger",
     "names-below-device": r"names below a device (\\.\Device\NAME) can be opened",
     "nmi-crash": "an NMI makes the kernel crash, whatever it is doing",
+    "other-users": "a process can run as a user who is no administrator",
     "print-process": "each print says which user process it was made for",
     "sftp": "files can be copied over SSH",
     "user-buffers": "with neither buffered nor direct I/O the driver sees the caller's own pointers",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from lab.config import Config
 from lab.document import Location, shown, suggestion
-from lab.scenario.model import Actor, GuestFile
-from lab.scenario.values import Report
+from lab.scenario.model import Actor, Argument, GuestFile
+from lab.scenario.values import Report, Seeds, data
+from lab.traffic.data import Pointer
+from lab.traffic.script import MAX_INPUT
 
 MAX_ACTORS = 64
 CONDUCTOR = "conductor"
@@ -32,8 +35,9 @@ def misspelt_step(name: str) -> str | None:
 class Cast:
     """The actors of one scenario: declared ones, groups, and those implied by use."""
 
-    def __init__(self, declared: dict[str, Any], config: Config, report: Report) -> None:
+    def __init__(self, declared: dict[str, Any], config: Config, report: Report, seed: int) -> None:
         self._config = config
+        self._seed = seed
         self._report = report
         self._groups: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, Actor] = {}
@@ -53,20 +57,37 @@ class Cast:
         if name in RESERVED:
             self._report.add(where, "is a word of the language", "another name")
         program = self._program(settings, (*where, "program"))
-        if "args" in settings and program is None:
-            self._report.add((*where, "args"), "goes with program", "add `program: NAME.exe`, or leave args out")
-        args = tuple(str(arg) for arg in settings.get("args", []))
+        for key in ("args", "stdin", "env"):
+            if key in settings and program is None:
+                self._report.add((*where, key), "goes with program", f"add `program: NAME.exe`, or leave {key} out")
+        actor = Actor(
+            name,
+            program,
+            args=tuple(str(arg) for arg in settings.get("args", [])),
+            variables={key: str(value) for key, value in settings.get("env", {}).items()},
+            stdin=self._stdin(settings, (*where, "stdin")),
+            user=settings.get("user"),
+        )
         members = [f"{name}{i + 1}" for i in range(settings["count"])] if "count" in settings else [name]
         for member in members:
             if member in self._known:
                 self._report.add(where, f"gives a second actor {shown(member)}", "names that do not meet")
-            self._known[member] = Actor(member, program, args)
+            self._known[member] = replace(actor, name=member)
         self._groups[name] = tuple(members)
 
-    def _program(self, settings: dict[str, Any], where: Location) -> GuestFile | None:
-        name = settings.get("program")
-        if name is None:
+    def _stdin(self, settings: dict[str, Any], where: Location) -> bytes | None:
+        if "stdin" not in settings:
             return None
+        content = data(settings["stdin"], where, self._report, Seeds(self._seed))
+        if isinstance(content, Pointer) or len(content) > MAX_INPUT:
+            self._report.add(where, "cannot be given to a program", f"text, hex or fill of at most {MAX_INPUT} bytes")
+            return b""
+        return content.value
+
+    def _program(self, settings: dict[str, Any], where: Location) -> Argument | None:
+        name: str | None = settings.get("program")
+        if name is None or "\\" in name:
+            return name
         if name not in self._config.programs:
             right = suggestion(name, self._config.programs) if self._config.programs else "add it there"
             self._report.add(where, f"{shown(name)} is not among the programs of lab.yaml", right)
@@ -98,6 +119,13 @@ class Cast:
 
     def is_program(self, actor: str) -> bool:
         return self._known[actor].program is not None
+
+    def can_be_typed_to(self, actor: str) -> bool:
+        return self.is_program(actor) and self._known[actor].stdin is None
+
+    def running(self) -> tuple[str, ...]:
+        """Those that no step has ended, in the order of their first use."""
+        return tuple(actor for actor in self._used if actor not in self._ended)
 
     def check_alive(self, actor: str, where: Location) -> None:
         if actor in self._ended:

@@ -11,7 +11,7 @@ from lab.scenario.requests import BEGUN
 from lab.traffic.events import Op
 from lab.traffic.history import NEVER, Operation, Status
 
-_DEADLY = ("exit", "crash")
+_DEADLY = ("exit", "crash", "wait")
 
 
 @dataclass

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lab.document import printable
+from lab.scenario.end_state import ASKING, ENDING
+from lab.scenario.judge_log import judge_log
 from lab.scenario.kd_slice import KdSlice
-from lab.scenario.model import Expected, LogExpectation, Pattern, Scenario, Step
+from lab.scenario.model import Amount, Expected, Scenario, Step, belongs
 from lab.scenario.observed import Observed
 from lab.scenario.plan import LOAD_ID
 from lab.scenario.verdict import Failure
 from lab.traffic.events import Op
 from lab.traffic.history import Operation, account
+from lab.traffic.ntstatus import status_text
 from lab.traffic.win32 import error_text
 
 SHOWN_BYTES = 48
@@ -21,9 +24,10 @@ def judge(scenario: Scenario, observed: Observed, kd: KdSlice, history: Sequence
     """Every expectation that did not hold, steps first, in the order of the plan."""
     failures = list(_judge_steps(scenario, observed))
     failures += _judge_actors(scenario, observed)
+    whole = kd.without(ASKING)
     for wanted in scenario.log:
-        part = kd.caused_by(wanted.step, wanted.actors) if wanted.is_of_part else kd
-        failures += (Failure("", 1, str(wanted), *difference) for difference in _judge_log(wanted, part.text))
+        part = kd.caused_by(wanted.step, wanted.actors) if wanted.is_of_part else whole
+        failures += (Failure("", 1, str(wanted), *difference) for difference in judge_log(wanted, part.text))
     for path in scenario.conserved:
         balance = account(history, path)
         if not balance.is_balanced:
@@ -36,6 +40,8 @@ def judge(scenario: Scenario, observed: Observed, kd: KdSlice, history: Sequence
 def _judge_steps(scenario: Scenario, observed: Observed) -> Iterator[Failure]:
     for step in scenario.steps:
         op = observed.ops.get(step.id)
+        if scenario.crash is not None and (op is None or op.gone):
+            continue  # What the crash cut off; and after it nothing is performed.
         if op is None:
             yield Failure(step.id, step.line, step.text, _expected_in_words(step), "it was never performed")
             if observed.done is not None:
@@ -53,6 +59,10 @@ def _holds(step: Step, op: Op) -> bool:
     if op.gone or op.what:
         return False
     if wanted.errors is not None and (op.error not in wanted.errors or (not op.ok and op.error == 0)):
+        return False
+    if wanted.statuses is not None and op.ntstatus not in wanted.statuses:
+        return False
+    if wanted.duration is not None and not wanted.duration.holds(op.t1 - op.t0):
         return False
     if wanted.moved is not None and (op.moved is None or not wanted.moved.holds(op.moved)):
         return False
@@ -78,9 +88,13 @@ def _expected_in_words(step: Step) -> str:
     wanted: Expected = step.expected
     parts = []
     if wanted.errors is None:
-        parts.append("any result")
+        parts += ["any result"] if wanted.statuses is None else []
     else:
         parts.append(" or ".join(error_text(code) for code in sorted(wanted.errors)))
+    if wanted.statuses is not None:
+        parts.append(" or ".join(status_text(code) for code in sorted(wanted.statuses)))
+    if wanted.duration is not None:
+        parts.append(_in_milliseconds(wanted.duration))
     if wanted.moved is not None:
         parts.append(f"{wanted.moved} bytes")
     if wanted.data is not None:
@@ -104,6 +118,10 @@ def _got_in_words(step: Step, op: Op) -> str:
     if op.moved is not None:
         parts.append(f"{op.moved} bytes")
     wanted = step.expected
+    if wanted.statuses is not None:
+        parts.append(status_text(op.ntstatus) if op.ntstatus or op.ok else "no NTSTATUS")
+    if wanted.duration is not None:
+        parts.append(f"{(op.t1 - op.t0) / 1000:g} ms")
     if wanted.data is not None and op.data is not None:
         parts.append(f"data {in_words(op.data)}{_first_difference(wanted.data, op.data)}")
     if wanted.output and step.ioctl:
@@ -114,6 +132,13 @@ def _got_in_words(step: Step, op: Op) -> str:
     if op.code is not None:
         parts.append(f"exit code {op.code}")
     return ", ".join(parts)
+
+
+def _in_milliseconds(duration: Amount) -> str:
+    low, high = (None if each is None else f"{each / 1000:g} ms" for each in (duration.low, duration.high))
+    if low is None:
+        return f"at most {high}"
+    return f"at least {low}" if high is None else f"{low} to {high}"
 
 
 def in_words(data: bytes) -> str:
@@ -134,7 +159,7 @@ def _first_difference(wanted: bytes, got: bytes) -> str:
 
 def _judge_actors(scenario: Scenario, observed: Observed) -> Iterator[Failure]:
     # A program that is waited for may end before the conductor has come to the wait.
-    awaited = {step.actor for step in scenario.steps if step.op == "wait"}
+    awaited = {step.actor for step in scenario.steps if step.op == "wait" and not belongs(step.id, ENDING)}
     for ended in observed.exits:
         if not ended.expected and ended.actor not in awaited:
             what = f"actor {printable(ended.actor)} (process {ended.pid})"
@@ -156,37 +181,3 @@ def judge_prompts(scenario: Scenario, kd: KdSlice) -> Iterator[Failure]:
             yield Failure(
                 printable(step), 1, "the kernel debugger's prompt", expected, repr(printable(text.strip(), 300))
             )
-
-
-def _judge_log(wanted: LogExpectation, text: str) -> Iterator[tuple[str, str]]:
-    """What was expected, what there is instead."""
-    for pattern in wanted.contains:
-        if pattern.find(text) is None:
-            yield f"contains {pattern}", "it is not there"
-    for pattern in wanted.absent:
-        found = pattern.find(text)
-        if found is not None:
-            yield f"does not contain {pattern}", f"the line {_line_at(text, found[0])!r}"
-    for pattern, amount in wanted.count:
-        count = pattern.count(text)
-        if not amount.holds(count):
-            yield f"contains {pattern} {amount} times", f"{count} times"
-    yield from _judge_order(wanted.order, text)
-
-
-def _judge_order(order: tuple[Pattern, ...], text: str) -> Iterator[tuple[str, str]]:
-    end = 0
-    for i, pattern in enumerate(order):
-        found = pattern.find(text, end)
-        if found is None:
-            before = f" after {order[i - 1]}" if i else ""
-            there = "it comes earlier only" if pattern.find(text) else "it is not there"
-            yield f"contains {pattern}{before}", there
-            return
-        end = found[1]
-
-
-def _line_at(text: str, position: int) -> str:
-    start = text.rfind("\n", 0, position) + 1
-    end = text.find("\n", position)
-    return printable(text[start : end if end >= 0 else len(text)], 200)

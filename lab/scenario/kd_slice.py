@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,23 @@ class KdSlice:
 
     def caused_by(self, step: str | None, actors: frozenset[str]) -> KdSlice:
         """What was printed in the step, for one of the actors; None and empty: in any, for anybody."""
+        return self._where(
+            lambda entry: (
+                (step is None or belongs(str(entry.get("step", "")), step))
+                and (not actors or entry.get("actor") in actors)
+            )
+        )
+
+    def without(self, step: str) -> KdSlice:
+        """What was printed in any other step, or in none."""
+        return self._where(lambda entry: not belongs(str(entry.get("step", "")), step))
+
+    def _where(self, is_wanted: Callable[[dict[str, Any]], bool]) -> KdSlice:
         part = KdSlice()
         for raw, entry in zip(self.raw, self.entries, strict=True):
-            if step is not None and not belongs(str(entry.get("step", "")), step):
-                continue
-            if actors and entry.get("actor") not in actors:
-                continue
-            part.raw.append(raw)
-            part.entries.append(entry)
+            if is_wanted(entry):
+                part.raw.append(raw)
+                part.entries.append(entry)
         return part
 
     @property

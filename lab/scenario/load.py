@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.config import Config, DriverSpec, ModelSpec
+from lab.config import Config, DriverSpec
 from lab.debugger import read_debugger
 from lab.document import Document, FileError, Location, Problem, parse_document, read_document, shown, suggestion
 from lab.guest.capabilities import CAPABILITIES
 from lab.scenario.cast import Cast, misspelt_step
+from lab.scenario.end_state import asker, end_state, end_steps
+from lab.scenario.history_wanted import conserved_paths, is_contradicted, judging_model
+from lab.scenario.known_issue import known_issue
 from lab.scenario.log_expectations import implied_capabilities, log_expectations
 from lab.scenario.matrix import Point, at_point, matrix_points
-from lab.scenario.model import Block, Isolation, Scenario, Step, flat
+from lab.scenario.model import ExpectedCrash, Isolation, Scenario
 from lab.scenario.plan import Planner
 from lab.scenario.schedule import read_schedule
 from lab.scenario.values import Report, milliseconds
 from lab.structure import check_structure, structure_problems
 
 TIMEOUT = "30s"
+GUESTS = ("wine", "windows", "reactos")
 
 _PACKAGE = "lab.scenario"
 _SCHEMA = "schema.json"
+_NO_TAGS = frozenset(
+    [
+        "vm",
+        "and",
+        "or",
+        "not",
+        "skip",
+        "skipif",
+        "xfail",
+        "parametrize",
+        "usefixtures",
+        "filterwarnings",
+        "tryfirst",
+        "trylast",
+    ]
+)
 _NOTHING: dict[str, Any] = {"sleep": "0s"}
 """Stands in for a step that cannot be read."""
 
 
-def load_scenarios(path: Path, config: Config) -> list[Scenario]:
-    """The scenarios of a file, one for each point of its matrix.
+def load_scenarios(path: Path, config: Config, seed: int | None = None) -> list[Scenario]:
+    """The scenarios of a file, one for each point of its matrix; `seed` is what `seed: random` stands for.
 
     Raises FileError with every problem of the file, for all points at once.
     """
-    return check_scenarios(read_document(path), path, config)
+    return check_scenarios(read_document(path), path, config, seed)
 
 
-def check_scenarios(document: Document, path: Path, config: Config) -> list[Scenario]:
+def check_scenarios(document: Document, path: Path, config: Config, seed: int | None = None) -> list[Scenario]:
     """Like `load_scenarios`, of a document already read."""
+    drawn = secrets.randbelow(1 << 32) if seed is None else seed
     if not isinstance(document.data, dict):
         raise FileError(check_structure(document, _PACKAGE, _SCHEMA))
     problems = _check_matrix(document)
@@ -47,7 +69,7 @@ def check_scenarios(document: Document, path: Path, config: Config) -> list[Scen
             at, wrong = _readable_part(at)
             problems += wrong
             if "steps" in at.data:
-                scenarios.append(_scenario(at, point, path, config, problems, incomplete=bool(wrong)))
+                scenarios.append(_scenario(at, point, path, config, drawn, problems, incomplete=bool(wrong)))
     if problems:
         raise FileError(problems)
     return scenarios
@@ -100,84 +122,88 @@ def parse_scenarios(text: str, name: str, config: Config) -> list[Scenario]:
 
 
 def _scenario(
-    document: Document, point: Point, path: Path, config: Config, problems: list[Problem], *, incomplete: bool
+    document: Document,
+    point: Point,
+    path: Path,
+    config: Config,
+    drawn: int,
+    problems: list[Problem],
+    *,
+    incomplete: bool,
 ) -> Scenario:
     data = document.data
     report = Report(document, incomplete=incomplete)
     timeout_ms = milliseconds(data.get("timeout", TIMEOUT))
     if timeout_ms == 0:
         report.add(("timeout",), "leaves no time", "a time above 0, as in 30s")
-    for i, name in enumerate(data.get("requires", [])):
-        if name not in CAPABILITIES:
-            what = f"{shown(name)} is no capability that any guest has"
-            report.add(("requires", i), what, suggestion(name, CAPABILITIES))
+    _check_words(data, report)
     driver = _driver(data.get("driver"), point, config, report)
     isolation = Isolation(data.get("isolation", "reload"))
-    cast = Cast(data.get("actors", {}), config, report)
-    plan = Planner(config, driver, cast, report, timeout_ms).plan(data["steps"], isolation)
+    seed = drawn if data.get("seed") == "random" else data.get("seed", 0)
     wanted = data.get("expect", {})
-    log = log_expectations(wanted.get("log"), ("expect", "log"), report, cast, plan)
+    cast = Cast(data.get("actors", {}), config, report, seed)
+    end = end_state(wanted.get("end"), config, report)
+    plan = Planner(config, driver, cast, report, timeout_ms, seed).plan(data["steps"], isolation)
+    plan += tuple(end_steps(end, config, driver, cast))
+    log = end.log + log_expectations(wanted.get("log"), ("expect", "log"), report, cast, plan)
     scenario = Scenario(
         path=path,
         name=path.stem,
         point=point,
         description=data.get("description", ""),
         driver=driver,
-        requires=frozenset(data.get("requires", [])) | implied_capabilities(log, plan),
+        requires=frozenset(data.get("requires", [])) | implied_capabilities(log, plan, cast.actors),
         isolation=isolation,
         timeout=timeout_ms / 1000,
-        actors=cast.actors,
+        actors=cast.actors + asker(plan),
         plan=plan,
         log=log,
-        conserved=_conserved(wanted, config, plan, report),
+        conserved=conserved_paths(wanted, config, plan, report),
         device=config.device,
-        judged_by=_judged_by(wanted, config, cast, report),
-        is_contradicted=_is_contradicted(wanted),
+        judged_by=judging_model(wanted, config, cast, report),
+        is_contradicted=is_contradicted(wanted),
         debugger=read_debugger(document, config.root, problems).over(config.debugger),
-        seed=data.get("seed", 0),
-        schedule=read_schedule(data.get("schedule"), data.get("seed", 0), path.parent, plan, report),
+        schedule=read_schedule(data.get("schedule"), seed, path.parent, plan, report),
+        crash=_crash(wanted.get("crash"), report),
+        tags=tuple(data.get("tags", [])),
+        seed=seed,
+        is_seed_drawn=data.get("seed") == "random",
+        known_issue=known_issue(data.get("known_issue"), point, report),
+        elsewhere=_elsewhere(data.get("guest"), point, config, report),
     )
     problems.extend(report.problems)
     return scenario
 
 
-def _is_contradicted(wanted: dict[str, Any]) -> bool:
-    """Whether the scenario plants a fault that the model has to notice."""
-    history = wanted.get("history", {})
-    return isinstance(history, dict) and history.get("linearizable") is False
+def _check_words(data: dict[str, Any], report: Report) -> None:
+    for i, name in enumerate(data.get("requires", [])):
+        if name not in CAPABILITIES:
+            what = f"{shown(name)} is no capability that any guest has"
+            report.add(("requires", i), what, suggestion(name, CAPABILITIES))
+    for i, tag in enumerate(data.get("tags", [])):
+        if tag in _NO_TAGS:
+            report.add(("tags", i), f"{shown(tag)} means something else to pytest", "another word")
 
 
-def _judged_by(wanted: dict[str, Any], config: Config, cast: Cast, report: Report) -> ModelSpec | None:
-    """The reference model, if it is to judge the history."""
-    history = wanted.get("history", {})
-    if history != "linearizable" and "linearizable" not in history:
+def _crash(value: dict[str, Any] | None, report: Report) -> ExpectedCrash | None:
+    if value is None:
         return None
-    where = ("expect", "history")
-    if config.model is None:
-        report.add(where, "needs a reference model of the driver", "`model: FILE.py:CLASS` in lab.yaml")
-    for actor in cast.actors:
-        if actor.program is not None:
-            what = f"cannot be judged: nobody sees what the program {shown(actor.name)} does with the device"
-            report.follow(where, what, "leave it out, or let actors without `program:` do it")
-    return config.model
+    parameters = tuple(value.get("parameters", []))
+    line = report.line(("expect", "crash"))
+    return ExpectedCrash(value["code"], parameters, value.get("module"), value.get("function"), line)
 
 
-def _conserved(
-    wanted: dict[str, Any], config: Config, plan: tuple[Step | Block, ...], report: Report
-) -> tuple[str, ...]:
-    """Device paths of the names whose bytes have to be accounted for."""
-    history = wanted.get("history", {})
-    names = history.get("conserved", []) if isinstance(history, dict) else []
-    names = names if isinstance(names, list) else [names]
-    opened = {step.path.lower() for step in flat(plan) if step.op == "open"}
-    paths = []
-    for name in names:
-        path = f"{config.device}\\{name}" if name else config.device
-        if path.lower() not in opened:
-            near = suggestion(name, [each.removeprefix(f"{config.device}\\".lower()) for each in opened])
-            report.follow(("expect", "history", "conserved"), f"{shown(name)} is never opened", near)
-        paths.append(path)
-    return tuple(paths)
+def _elsewhere(name: str | None, point: Point, config: Config, report: Report) -> str:
+    """Why the scenario is not for this lab's guest."""
+    if "guest" in point:
+        if name is not None:
+            report.add(("guest",), "stands beside matrix.guest", "one of them")
+        name = str(point["guest"])
+        if name not in GUESTS:
+            report.add(("matrix", "guest"), f"{shown(name)} is no guest", suggestion(name, GUESTS))
+    if name in (None, config.guest):
+        return ""
+    return f"it is for the guest {name}, and this lab has {config.guest}"
 
 
 def _driver(name: str | None, point: Point, config: Config, report: Report) -> DriverSpec:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import Any
 
-from lab.document import Location, printable, shown, suggestion
+from lab.document import Location, shown, suggestion
 from lab.scenario.cast import Cast
-from lab.scenario.model import Block, LogExpectation, Pattern, Step, belongs
-from lab.scenario.values import Report, amount
+from lab.scenario.end_state import ASKING
+from lab.scenario.log_text import log_expectation
+from lab.scenario.model import Actor, Block, LogExpectation, Step, belongs
+from lab.scenario.values import Report
 
 ATTRIBUTION = "debug-string"
 """Capability of a guest whose log says which step, and outside of blocks which actor, a print belongs to."""
 ATTRIBUTION_IN_BLOCKS = "print-process"
 """Capability of a guest whose log tells the actors of a parallel block apart."""
-
-_WANTED = ("contains", "absent", "count", "order")
+OTHER_USERS = "other-users"
+"""Capability of a guest that can run a process as somebody else."""
 
 
 def log_expectations(
@@ -29,9 +31,13 @@ def log_expectations(
     return (_one(value, where, report, cast, plan),)
 
 
-def implied_capabilities(log: tuple[LogExpectation, ...], plan: tuple[Step | Block, ...]) -> frozenset[str]:
-    """What a guest must be able to do for these expectations to be told."""
-    capabilities = set()
+def implied_capabilities(
+    log: tuple[LogExpectation, ...], plan: tuple[Step | Block, ...], actors: tuple[Actor, ...] = ()
+) -> frozenset[str]:
+    """What a guest must be able to do for these expectations to be told, and for these actors to run."""
+    capabilities = {OTHER_USERS for actor in actors if actor.user is not None}
+    if log and any(belongs(item.id, ASKING) for item in plan):
+        capabilities.add(ATTRIBUTION)
     for wanted in log:
         if wanted.is_of_part:
             capabilities.add(ATTRIBUTION)
@@ -50,23 +56,13 @@ def _tells_apart(wanted: LogExpectation, item: Step | Block) -> bool:
 def _one(
     value: dict[str, Any], where: Location, report: Report, cast: Cast, plan: tuple[Step | Block, ...]
 ) -> LogExpectation:
-    if not any(name in value for name in _WANTED):
-        report.add(where, "says nothing to look for", "one of contains, absent, count and order")
-    order = _patterns(value.get("order", []), (*where, "order"), report)
-    if "order" in value and len(order) < 2:
-        report.add((*where, "order"), "has nothing to put in order", "a list of at least two texts")
-    return LogExpectation(
-        contains=_patterns(value.get("contains", []), (*where, "contains"), report),
-        absent=_patterns(value.get("absent", []), (*where, "absent"), report),
-        count=tuple(
-            (_pattern(text, (*where, "count", text), report), amount(item, (*where, "count", text), report))
-            for text, item in value.get("count", {}).items()
-        ),
-        order=order,
-        step=_step(str(value["step"]), (*where, "step"), report, plan) if "step" in value else None,
-        actor=value.get("actor"),
-        actors=frozenset(cast.existing(value["actor"], (*where, "actor"))) if "actor" in value else frozenset(),
-    )
+    wanted = log_expectation(value, where, report)
+    if "step" in value:
+        wanted = replace(wanted, step=_step(str(value["step"]), (*where, "step"), report, plan))
+    if "actor" in value:
+        actors = cast.existing(value["actor"], (*where, "actor"))
+        wanted = replace(wanted, actor=value["actor"], actors=frozenset(actors))
+    return wanted
 
 
 def _step(name: str, where: Location, report: Report, plan: tuple[Step | Block, ...]) -> str:
@@ -81,24 +77,3 @@ def _step(name: str, where: Location, report: Report, plan: tuple[Step | Block, 
     right = suggestion(name, known) if len(known) < 20 else f"one of {known[0]} to {known[-1]}"
     report.follow(where, f"{shown(name)} is not a step of this scenario", right)
     return name
-
-
-def _patterns(value: Any, where: Location, report: Report) -> tuple[Pattern, ...]:
-    """One text, `/regular expression/` or `{regex: ...}`, or a list of these."""
-    if isinstance(value, list):
-        return tuple(_pattern(item, (*where, i), report) for i, item in enumerate(value))
-    return (_pattern(value, where, report),)
-
-
-def _pattern(value: Any, where: Location, report: Report) -> Pattern:
-    if isinstance(value, dict):
-        text = value["regex"]
-    elif len(value) > 2 and value.startswith("/") and value.endswith("/"):
-        text = value[1:-1]
-    else:
-        return Pattern(value)
-    try:
-        return Pattern(text, re.compile(text, re.MULTILINE))
-    except re.error as error:
-        report.add(where, f"/{printable(text)}/ is not a regular expression ({error})", "Python's `re` syntax")
-        return Pattern(text)

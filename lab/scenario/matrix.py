@@ -60,6 +60,8 @@ def _replace(document: Document, where: Location, value: Any, point: Point, prob
 
 
 def _text(document: Document, where: Location, text: str, point: Point, problems: list[Problem]) -> Value:
+    if "${" in _REFERENCE.sub("", text):
+        problems.append(document.problem(where, "begins a reference with '${' and does not end it", "`${AXIS}`"))
     for name in _unknown(text, point):
         right = suggestion(name, point) if point else "add a `matrix:` with this axis"
         problems.append(document.problem(where, f"${{{name}}} is not an axis of the matrix", right))

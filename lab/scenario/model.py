@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from lab.config import DriverSpec, IoctlSpec, ModelSpec
 from lab.debugger import Debugger
+from lab.scenario.known_issue import KnownIssue
+from lab.scenario.pattern import Pattern
 from lab.traffic.data import Data
 from lab.traffic.schedule import Schedule
 
@@ -53,9 +54,13 @@ class Expected:
     """What one operation has to give; None = anything."""
 
     errors: frozenset[int] | None = SUCCESS
+    statuses: frozenset[int] | None = None
+    """NTSTATUS."""
     moved: Amount | None = None
     data: bytes | None = None
     output: Mapping[str, Amount] = field(default_factory=dict)
+    duration: Amount | None = None
+    """Microseconds from call to return."""
     state: str | None = None
     code: int | None = None
 
@@ -116,33 +121,15 @@ class Actor:
     """One process of a scenario."""
 
     name: str
-    program: GuestFile | None = None
+    program: Argument | None = None
+    """A file of lab.yaml, or the path of one that the guest has."""
     args: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """A text, or a regular expression, to look for in the kd log."""
-
-    text: str
-    regex: re.Pattern[str] | None = None
-
-    def __str__(self) -> str:
-        return f"/{self.text}/" if self.regex else repr(self.text)
-
-    def find(self, text: str, start: int = 0) -> tuple[int, int] | None:
-        """Where the first match at or after `start` begins and ends."""
-        if self.regex is None:
-            at = text.find(self.text, start)
-            return None if at < 0 else (at, at + len(self.text))
-        match = self.regex.search(text, start)
-        return None if match is None else match.span()
-
-    def count(self, text: str) -> int:
-        """Matches that do not overlap."""
-        if self.regex is None:
-            return text.count(self.text)
-        return sum(1 for _ in self.regex.finditer(text))
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """In its environment beside those that every process has."""
+    stdin: bytes | None = None
+    """All of its standard input; None: what steps type."""
+    user: str | None = None
+    """Whom it runs as; None: as everything that the lab does."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +140,8 @@ class LogExpectation:
     absent: tuple[Pattern, ...] = ()
     count: tuple[tuple[Pattern, Amount], ...] = ()
     order: tuple[Pattern, ...] = ()
+    pairs: tuple[tuple[Pattern, Pattern], ...] = ()
+    """Texts, and what has to follow each of their occurrences."""
     step: str | None = None
     """The step as the file counts it: `3` stands for all that step 3 was expanded to."""
     actor: str | None = None
@@ -170,6 +159,29 @@ class LogExpectation:
         parts = [f"step {self.step}"] if self.step is not None else []
         parts += [self.actor] if self.actor is not None else []
         return f"kd log of {', '.join(parts)}" if parts else "kd log"
+
+
+@dataclass(frozen=True)
+class ExpectedCrash:
+    """The bugcheck that a scenario has to end in."""
+
+    code: int
+    parameters: tuple[int | None, ...] = ()
+    """The first ones; None: any."""
+    module: str | None = None
+    """Of the innermost call of a driver, without suffix; None: any."""
+    function: str | None = None
+    line: int = 1
+
+    def holds(self, code: int, parameters: Sequence[int]) -> bool:
+        padded = (*parameters, 0, 0, 0, 0)
+        return code == self.code and all(
+            wanted in (None, got) for wanted, got in zip(self.parameters, padded, strict=False)
+        )
+
+    def __str__(self) -> str:
+        known = ", ".join("any" if each is None else f"{each:#x}" for each in self.parameters)
+        return f"bugcheck {self.code:#x}" + (f" ({known})" if known else "")
 
 
 @dataclass(frozen=True)
@@ -198,10 +210,18 @@ class Scenario:
     """It has to contradict the history instead: the scenario plants a fault."""
     debugger: Debugger = field(default_factory=Debugger)
     """What the kernel debugger does by itself meanwhile."""
-    seed: int = 0
-    """For all that is drawn by chance."""
     schedule: Schedule | None = None
     """Who orders the operations of parallel blocks; None: nobody."""
+    crash: ExpectedCrash | None = None
+    """How the guest has to end; None: it must not crash."""
+    tags: tuple[str, ...] = ()
+    seed: int = 0
+    """What all chance in it comes from."""
+    is_seed_drawn: bool = False
+    """The seed is another one in every run."""
+    known_issue: KnownIssue | None = None
+    elsewhere: str = ""
+    """Why it is not for this lab's guest; empty: it is."""
 
     @property
     def id(self) -> str:

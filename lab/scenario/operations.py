@@ -9,12 +9,14 @@ from typing import Any
 from lab.config import Config, IoctlSpec
 from lab.document import Location, printable, shown, suggestion
 from lab.scenario.cast import Cast
+from lab.scenario.expected import expected
 from lab.scenario.model import Expected, Step
 from lab.scenario.requests import Requests
-from lab.scenario.values import Report, data, expected, milliseconds, room
+from lab.scenario.values import Report, Seeds, data, milliseconds, room
 from lab.traffic.data import Bytes, Data, Pointer
 from lab.traffic.script import bytes_token
 
+STEP_TIMEOUT_MS = 10_000
 HANDLE = "h"
 """The handle of actors that need but one."""
 
@@ -81,8 +83,9 @@ def operation_kind(value: dict[str, Any], where: Location, report: Report) -> st
 class Operations:
     """Makes steps of operations; one method for each kind."""
 
-    def __init__(self, config: Config, cast: Cast, report: Report) -> None:
+    def __init__(self, config: Config, cast: Cast, report: Report, seed: int) -> None:
         self._config = config
+        self._seed = seed
         self._cast = cast
         self._report = report
         self._requests = Requests(report)
@@ -117,7 +120,9 @@ class Operations:
         begins = "begin" in doing.value
         # What comes of a request that is only begun is for its `finish` to say.
         of = "begin" if begins else more.pop("begun", kind)
-        wanted = expected(doing.value.get("expect"), doing.at("expect"), self._report, of, more.get("ioctl"))
+        wanted = expected(
+            doing.value.get("expect"), doing.at("expect"), self._report, of, more.get("ioctl"), self._seed
+        )
         step = Step(
             id=doing.id,
             line=doing.line,
@@ -173,10 +178,13 @@ class Operations:
 
     def _write(self, doing: Doing) -> Step:
         handle, path = self._handle(doing, "write")
-        content = data(doing.value["write"], doing.at("write"), self._report, doing.number % 256)
+        content = self._data(doing, "write")
         words = f"write {_in_words(content)}"
         args = (handle, content.token)
         return self._step(doing, "write", args, words, handle=handle, path=path, data=content, asked=len(content))
+
+    def _data(self, doing: Doing, name: str) -> Data:
+        return data(doing.value[name], doing.at(name), self._report, Seeds(self._seed, doing.number))
 
     def _read(self, doing: Doing) -> Step:
         handle, path = self._handle(doing, "read")
@@ -210,7 +218,7 @@ class Operations:
         if "data" in value:
             if "input" in value:
                 self._report.add(doing.at("input"), "and data exclude each other", "one of them")
-            return data(value["data"], doing.at("data"), self._report, doing.number % 256)
+            return self._data(doing, "data")
         values = value.get("input")
         if values is None:
             if spec is not None and spec.input:
@@ -267,6 +275,9 @@ class Operations:
 
     def _type(self, doing: Doing) -> Step:
         line = doing.value["type"]
+        if self._cast.is_program(doing.actor) and not self._cast.can_be_typed_to(doing.actor):
+            right = "`await:` alone, or no `stdin:` among the actor's settings"
+            self._report.add(doing.at("type"), f"{shown(doing.actor)} has all of its input from `stdin:`", right)
         args: tuple[str, ...] = (bytes_token(line.encode() + _ENTER),)
         words = f"type {shown(line)}"
         if "await" in doing.value:

@@ -10,13 +10,13 @@ from typing import Any
 from lab.config import Config, DriverSpec
 from lab.document import Location, shown, suggestion
 from lab.scenario.cast import CONDUCTOR, STEP_KINDS, STEP_OPTIONS, Cast
+from lab.scenario.expected import expected
 from lab.scenario.model import Argument, Block, Expected, GuestFile, Isolation, Step
-from lab.scenario.operations import Doing, Operations, operation_kind
-from lab.scenario.values import Report, expected, milliseconds
+from lab.scenario.operations import STEP_TIMEOUT_MS, Doing, Operations, operation_kind
+from lab.scenario.values import Report, milliseconds
 from lab.traffic.script import CONDUCTOR as NOBODY
 
 MAX_OPERATIONS = 100_000
-STEP_TIMEOUT_MS = 10_000
 LOAD_ID = "load"
 """The step that loads the driver anew before the scenario's own."""
 
@@ -37,13 +37,15 @@ class _TooMany(Exception):  # noqa: N818  (control flow inside this file)
 class Planner:
     """Makes the plan of one scenario; problems go to the report."""
 
-    def __init__(self, config: Config, driver: DriverSpec, cast: Cast, report: Report, timeout_ms: int) -> None:
+    def __init__(
+        self, config: Config, driver: DriverSpec, cast: Cast, report: Report, timeout_ms: int, seed: int = 0
+    ) -> None:
         self._config = config
         self._driver = driver
         self._cast = cast
         self._report = report
         self._timeout_ms = timeout_ms
-        self._operations = Operations(config, cast, report)
+        self._operations = Operations(config, cast, report, seed)
         self._count = 0
 
     def plan(self, steps: list[Any], isolation: Isolation) -> tuple[Step | Block, ...]:
@@ -172,7 +174,7 @@ class Planner:
             op=kind,
             args=args,
             timeout_ms=self._timeout(step, self._timeout_ms),
-            expected=expected(step.get("expect"), (*where, "expect"), self._report, kind, None),
+            expected=expected(step.get("expect"), (*where, "expect"), self._report, kind),
             text=words,
         )
 

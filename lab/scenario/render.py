@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lab.scenario.model import Block, GuestFile, Scenario, Step
+from lab.scenario.model import Actor, Block, GuestFile, Scenario, Step
 from lab.traffic.schedule import Replayed
 from lab.traffic.script import Script
 
 
 def guest_files(scenario: Scenario) -> tuple[GuestFile, ...]:
     """The files that have to be in the guest before the script runs, each once."""
-    files = [actor.program for actor in scenario.actors if actor.program]
+    files = [actor.program for actor in scenario.actors if isinstance(actor.program, GuestFile)]
     files += [arg for step in scenario.steps for arg in step.args if isinstance(arg, GuestFile)]
     return tuple(dict.fromkeys(files))
 
@@ -21,10 +21,7 @@ def render(scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool 
     script = Script(round(scenario.timeout * 1000), markers=markers, schedule=scenario.schedule)
     script.comment(scenario.id)
     for actor in scenario.actors:
-        if actor.program:
-            script.program(actor.name, paths[actor.program], actor.args)
-        else:
-            script.actor(actor.name)
+        _declare(script, actor, paths)
     for item in scenario.plan:
         if isinstance(item, Block):
             script.parallel(item.id, item.timeout_ms)
@@ -36,6 +33,18 @@ def render(scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool 
         else:
             _write(script, item, paths)
     return script.text
+
+
+def _declare(script: Script, actor: Actor, paths: Mapping[GuestFile, str]) -> None:
+    if actor.program is None:
+        script.actor(actor.name)
+        return
+    path = paths[actor.program] if isinstance(actor.program, GuestFile) else actor.program
+    script.program(actor.name, path, actor.args)
+    for name, value in actor.variables.items():
+        script.variable(actor.name, name, value)
+    if actor.stdin is not None:
+        script.input(actor.name, actor.stdin)
 
 
 def _write(script: Script, step: Step, paths: Mapping[GuestFile, str]) -> None:

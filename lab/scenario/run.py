@@ -17,9 +17,10 @@ from lab.incidents import Incident
 from lab.scenario.artifacts import ArtifactDirectory
 from lab.scenario.history import history_of
 from lab.scenario.judge import judge, judge_prompts
+from lab.scenario.judge_crash import judge_crash
 from lab.scenario.kd_slice import KdSlice, log_end, read_slice
 from lab.scenario.log_expectations import ATTRIBUTION
-from lab.scenario.model import Isolation, Scenario
+from lab.scenario.model import ExpectedCrash, Isolation, Scenario
 from lab.scenario.observed import Recorder
 from lab.scenario.oracle import Answer, ask_model
 from lab.scenario.performance import Performance
@@ -65,7 +66,9 @@ class _Run:
 
     def verdict(self) -> Verdict:
         missing = sorted(self._scenario.requires - self._lab.capabilities)
-        if missing:
+        if self._scenario.elsewhere:
+            verdict = Verdict(self._scenario, Cause.SKIPPED, self._scenario.elsewhere)
+        elif missing:
             verdict = Verdict(self._scenario, Cause.SKIPPED, f"the guest lacks {', '.join(missing)}")
         else:
             verdict = self._attempt()
@@ -193,6 +196,8 @@ class _Run:
         held = self._lab.held_stop()
         if self._lab.crash_seen() is not None:
             verdict = self._crashed(self._pending(recorder))
+            if self._scenario.crash is not None:
+                verdict = self._as_wanted(self._scenario.crash, verdict, recorder)
             verdict.held = held is not None
             return verdict
         lost = self._lost()
@@ -211,6 +216,17 @@ class _Run:
             reason = f"the traffic program gave up, exit code {code}{what}"
             return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
         return self._compare(recorder)
+
+    def _as_wanted(self, wanted: ExpectedCrash, crashed: Verdict, recorder: Recorder) -> Verdict:
+        """The verdict on a crash that had to come: what came before it is judged, and whether it is the right one."""
+        differences = judge_crash(wanted, self._crash)
+        if differences:
+            crashed.failures = differences
+            crashed.reason += f" (the scenario has to end in {wanted})"
+            return crashed
+        verdict = self._compare(recorder)
+        verdict.is_guest_crashed = True
+        return verdict
 
     def _pending(self, recorder: Recorder) -> list[str]:
         if recorder.observed.done and not recorder.observed.timeout:
@@ -241,6 +257,8 @@ class _Run:
         history = history_of(scenario, seen)
         failures = [*judge_prompts(scenario, self._kd), *judge_order(scenario, seen.order.blocks)]
         failures += judge(scenario, seen, self._own_kd, history)
+        if scenario.crash is not None and self._crash is None:
+            failures = judge_crash(scenario.crash, None) + failures
         answer = self._ask_model(history)
         failures += answer.failures(contradiction_wanted=scenario.is_contradicted)
         if failures:
@@ -291,7 +309,9 @@ class _Run:
             "description": scenario.description,
             "driver": scenario.driver.name,
             "isolation": scenario.isolation.value,
+            "tags": list(scenario.tags),
             "seed": scenario.seed,
+            "known_issue": str(scenario.known_issue) if scenario.known_issue else None,
             "schedule": scenario.schedule.to_json() if scenario.schedule else "free",
             "began": round(self._began, 3),
             "cause": verdict.cause.value,

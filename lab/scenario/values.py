@@ -1,15 +1,14 @@
-"""Meaning of the single values of a scenario: times, data, amounts, errors."""
+"""Meaning of the single values of a scenario: times, data, amounts."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
-from lab.config import IoctlSpec
-from lab.document import Document, Location, Problem, shown, suggestion
-from lab.scenario.model import SUCCESS, Amount, Expected
+from lab.document import Document, Location, Problem
+from lab.scenario.model import Amount
 from lab.traffic.data import MAX_LENGTH, Bytes, Data, Fill, Pointer, pattern
-from lab.traffic.win32 import ERRORS
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000}
 _POINTERS = {"no-buffer": "null", "bad-pointer": "bad"}
@@ -35,6 +34,24 @@ class Report:
         return self._document.line(where)
 
 
+@dataclass(frozen=True)
+class Seeds:
+    """What data of a pattern is made from; a pattern knows 256 seeds."""
+
+    scenario: int
+    """Shifts all seeds that are not given as a number."""
+    operation: int | None = None
+    """Its number in the plan, which `seed: each` stands for; None: not allowed here."""
+
+    def seed(self, value: Any, where: Location, report: Report) -> int:
+        """The number of a `seed:`, which may be left out."""
+        if isinstance(value, int):
+            return value
+        if value == "each" and self.operation is None:
+            report.add(where, "`each` is of an operation's own data", "a number from 0 to 255")
+        return (self.scenario + (self.operation or 0 if value == "each" else 0)) % 256
+
+
 def milliseconds(text: str) -> int:
     """`30s`, `500ms` or `2m`, already checked for its form."""
     number, unit = re.fullmatch(r"([0-9.]+)(ms|s|m)", text).groups()  # type: ignore[union-attr]
@@ -51,14 +68,14 @@ def amount(value: Any, where: Location, report: Report) -> Amount:
     return Amount(low, high)
 
 
-def data(value: Any, where: Location, report: Report, own_seed: int | None) -> Data:
-    """Data of an operation or an expectation; `own_seed` is what `seed: each` stands for (None: not allowed)."""
+def data(value: Any, where: Location, report: Report, seeds: Seeds) -> Data:
+    """Data of an operation or an expectation."""
     if isinstance(value, str):
         return Bytes(value.encode())
     if isinstance(value, list):
         joined = b""
         for i, item in enumerate(value):
-            piece = data(item, (*where, i), report, own_seed)
+            piece = data(item, (*where, i), report, seeds)
             if isinstance(piece, Pointer):
                 report.add((*where, i), "has no bytes to join with others", "text, hex or fill in a list")
             else:
@@ -67,10 +84,10 @@ def data(value: Any, where: Location, report: Report, own_seed: int | None) -> D
             report.add(where, f"is {len(joined)} bytes long", f"at most {MAX_LENGTH} bytes")
             return Bytes(b"")
         return Bytes(joined)
-    return _piece(value, where, report, own_seed)
+    return _piece(value, where, report, seeds)
 
 
-def _piece(value: dict[str, Any], where: Location, report: Report, own_seed: int | None) -> Data:
+def _piece(value: dict[str, Any], where: Location, report: Report, seeds: Seeds) -> Data:
     kinds = [key for key in value if key not in ("seed", "skip")]
     if len(kinds) != 1:
         what = "has nothing but " + " and ".join(value) if not kinds else " and ".join(kinds) + " exclude each other"
@@ -86,11 +103,7 @@ def _piece(value: dict[str, Any], where: Location, report: Report, own_seed: int
         return Bytes(bytes.fromhex(value["hex"]))
     if kind in _POINTERS:
         return Pointer(_POINTERS[kind], value[kind])
-    seed = value.get("seed", 0)
-    if seed == "each":
-        if own_seed is None:
-            report.add((*where, "seed"), "`each` is of an operation's own data", "a number from 0 to 255")
-        seed = own_seed or 0
+    seed = seeds.seed(value.get("seed"), (*where, "seed"), report)
     if "skip" in value:
         return Bytes(pattern(value["fill"], seed, value["skip"]))
     return Fill(value["fill"], seed)
@@ -102,76 +115,3 @@ def room(value: Any) -> tuple[str, int]:
         return str(value), value
     (kind, length), *_ = value.items()
     return Pointer(_POINTERS[kind], length).token, length
-
-
-def error_codes(value: Any, where: Location, report: Report) -> frozenset[int] | None:
-    """Win32 errors by name or number; None for `any`."""
-    if value == "any":
-        return None
-    codes = set()
-    for i, item in enumerate(value if isinstance(value, list) else [value]):
-        if isinstance(item, int):
-            codes.add(item)
-        elif item.upper() in ERRORS:
-            codes.add(ERRORS[item.upper()])
-        else:
-            here = (*where, i) if isinstance(value, list) else where
-            near = suggestion(item, [*ERRORS, "any"])
-            right = near if near.startswith("did") else "a name of winerror.h, or the number"
-            report.add(here, f"{shown(item)} is not a known Win32 error", right)
-    return frozenset(codes)
-
-
-_APPLIES = {
-    "bytes": ("write", "read", "ioctl"),
-    "text": ("read", "ioctl"),
-    "data": ("read", "ioctl"),
-    "output": ("ioctl",),
-    "state": ("service",),
-    "code": ("wait", "kill", "exit", "crash"),
-}
-
-
-def expected(value: Any, where: Location, report: Report, op: str, ioctl: IoctlSpec | None) -> Expected:
-    """The `expect` of a step; without one, success is expected."""
-    if value is None:
-        return Expected()
-    if value == "any":
-        return Expected(errors=None)
-    for name, ops in _APPLIES.items():
-        if name in value and op not in ops:
-            right = f"leave it out; it goes with {', '.join(ops)}"
-            report.add((*where, name), f"says nothing about {op}", right)
-    if "text" in value and "data" in value:
-        report.add((*where, "text"), "and data exclude each other", "one of them")
-    errors = error_codes(value["error"], (*where, "error"), report) if "error" in value else SUCCESS
-    wanted = _wanted_data(value, where, report)
-    output = {name: amount(item, (*where, "output", name), report) for name, item in value.get("output", {}).items()}
-    if ioctl is not None:
-        fields = [item.name for item in ioctl.output]
-        for name in output:
-            if name not in fields:
-                what = f"is not an output field of {ioctl.name}"
-                report.add((*where, "output", name), what, suggestion(name, fields))
-    elif output and op == "ioctl":
-        report.add((*where, "output"), "needs an IOCTL with named fields", "name the IOCTL in lab.yaml, or use data")
-    return Expected(
-        errors=errors,
-        moved=amount(value["bytes"], (*where, "bytes"), report) if "bytes" in value else None,
-        data=wanted,
-        output=output,
-        state=value.get("state"),
-        code=value.get("code"),
-    )
-
-
-def _wanted_data(value: dict[str, Any], where: Location, report: Report) -> bytes | None:
-    if "text" in value:
-        return str(value["text"]).encode()
-    if "data" not in value:
-        return None
-    wanted = data(value["data"], (*where, "data"), report, None)
-    if isinstance(wanted, Pointer):
-        report.add((*where, "data"), "no data can be expected there", "text, hex or fill")
-        return None
-    return wanted.value

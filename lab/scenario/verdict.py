@@ -55,10 +55,18 @@ class Verdict:
     artifacts: Path | None = None
     held: bool = False
     """The guest is stopped in the kernel debugger and stays so, for a human to look."""
+    is_guest_crashed: bool = False
+    """The guest has to be put back, though the scenario may have passed: it wanted the crash."""
 
     @property
     def is_good(self) -> bool:
         return self.cause in (Cause.PASSED, Cause.SKIPPED)
+
+    @property
+    def is_known(self) -> bool:
+        """A failure that the scenario's known issue explains."""
+        issue = self.scenario.known_issue
+        return issue is not None and issue.explains(self.cause)
 
     def headline(self) -> str:
         """`failed: step 4, reader: read 100 bytes: expected 5 bytes, got 0 bytes`."""
@@ -81,6 +89,11 @@ class Verdict:
         if len(self.failures) > MAX_FAILURES:
             lines.append(f"and {len(self.failures) - MAX_FAILURES} more (all are in result.json)")
         lines += ["", *self.details] if self.details else []
+        if self.scenario.known_issue is not None:
+            lines += ["", str(self.scenario.known_issue)]
+        if self.scenario.is_seed_drawn:
+            seed = self.scenario.seed
+            lines += ["", f"seed {seed} was drawn; the same again: pytest --lab-seed {seed}"]
         if self.artifacts:
             lines += ["", *self._kd_part(), "", f"artifacts: {display_path(self.artifacts)}"]
         return "\n".join(lines)

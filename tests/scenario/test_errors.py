@@ -404,7 +404,7 @@ FILES = {
     ),
     "empty expectation": (
         "lab: 1" + GOOD + "expect: {}",
-        "case.yaml:3: expect: is empty: `log:` or `history:`",
+        "case.yaml:3: expect: is empty: `log:`, `history:`, `end:` or `crash:`",
     ),
     "bad regular expression": (
         "lab: 1" + GOOD + "expect: {log: {contains: '/(/'}}",
@@ -421,7 +421,7 @@ FILES = {
     ),
     "log of nothing": (
         "lab: 1" + GOOD + "expect: {log: {step: 1}}",
-        "case.yaml:3: expect.log: says nothing to look for: one of contains, absent, count and order",
+        "case.yaml:3: expect.log: says nothing to look for: one of contains, absent, count, order and pairs",
     ),
     "log of an unknown step": (
         "lab: 1" + GOOD + "expect: {log: {step: 2, contains: x}}",

@@ -26,7 +26,7 @@ def failures(parse: Parse) -> Callable[[str], list[tuple[str, str]]]:
         (scenario,) = parse(f"lab: 1\nisolation: none\nsteps: [{{sleep: 0s}}]\nexpect: {{log: {log}}}")
         # Split where no line ends, as the debugger's packets may be.
         pieces = [LOG[:10], LOG[10:30], LOG[30:]]
-        kd = KdSlice([], [{"kind": "print", "text": piece} for piece in pieces])
+        kd = KdSlice([""] * len(pieces), [{"kind": "print", "text": piece} for piece in pieces])
         found = judge(scenario, Observed(), kd)
         return [(failure.expected, failure.got) for failure in found if failure.what == "kd log"]
 
