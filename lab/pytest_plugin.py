@@ -15,6 +15,7 @@ from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
 from lab.debugger_fixtures import LABS, bring_up, kd, lab, pytest_runtest_makereport, target, traffic
+from lab.document import display_path
 from lab.errors import Cause, LabError
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class ScenarioItem(pytest.Item):
         self.lab_config = lab_config
         self.add_marker(pytest.mark.vm)
         for tag in scenario.tags:
-            self.config.addinivalue_line("markers", f"{tag}: a tag of scenarios")
+            _register_marker(self.config, tag)
             self.add_marker(tag)
         if scenario.known_issue is not None and not scenario.known_issue.is_over:
             self.add_marker(pytest.mark.xfail(reason=str(scenario.known_issue), raises=ScenarioEndedAsKnown))
@@ -183,6 +184,12 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, self.name
+
+
+def _register_marker(config: pytest.Config, tag: str) -> None:
+    known = {re.split(r"[:(\s]", line, maxsplit=1)[0] for line in config.getini("markers")}
+    if tag not in known:
+        config.addinivalue_line("markers", f"{tag}: a tag of scenarios")
 
 
 class VerdictReport(TerminalRepr):

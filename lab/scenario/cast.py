@@ -117,6 +117,11 @@ class Cast:
         self._report.follow(where, f"{shown(name)} has done nothing so far", right)
         return ()
 
+    def waited_for(self, name: str, where: Location) -> tuple[str, ...]:
+        """Like `existing`, but a program may begin by being waited for."""
+        declared = [self._known[member].program for member in self._groups.get(name, ())]
+        return self.members(name, where) if declared and all(declared) else self.existing(name, where)
+
     def is_program(self, actor: str) -> bool:
         return self._known[actor].program is not None
 

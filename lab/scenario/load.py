@@ -28,22 +28,7 @@ GUESTS = ("wine", "windows", "reactos")
 
 _PACKAGE = "lab.scenario"
 _SCHEMA = "schema.json"
-_NO_TAGS = frozenset(
-    [
-        "vm",
-        "and",
-        "or",
-        "not",
-        "skip",
-        "skipif",
-        "xfail",
-        "parametrize",
-        "usefixtures",
-        "filterwarnings",
-        "tryfirst",
-        "trylast",
-    ]
-)
+_NO_TAGS = ("and", "filterwarnings", "not", "or", "parametrize", "skip", "skipif", "usefixtures", "vm", "xfail")
 _NOTHING: dict[str, Any] = {"sleep": "0s"}
 """Stands in for a step that cannot be read."""
 

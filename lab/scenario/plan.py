@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.config import Config, DriverSpec
 from lab.document import Location, shown, suggestion
+from lab.scenario.barriers import Deadlock, rounds
 from lab.scenario.cast import CONDUCTOR, STEP_KINDS, STEP_OPTIONS, Cast
 from lab.scenario.expected import expected
 from lab.scenario.model import Argument, Block, Expected, GuestFile, Isolation, Step
@@ -155,7 +156,9 @@ class Planner:
             ms = milliseconds(step[kind])
             yield self._conductor_step(kind, (str(ms),), f"sleep {ms} ms", step, where, step_id)
         else:
-            members = self._cast.existing(step[kind], here)
+            members = (
+                self._cast.waited_for(step[kind], here) if kind == "wait" else self._cast.existing(step[kind], here)
+            )
             for member in members:
                 self._cast.check_alive(member, here)
                 own_id = f"{step_id}@{member}" if len(members) > 1 else step_id
@@ -236,4 +239,14 @@ class Planner:
             replace(step, args=(*step.args, str(len(passes[str(step.args[0])])))) if step.op == "barrier" else step
             for step in block.steps
         ]
-        return replace(block, steps=tuple(steps))
+        block = replace(block, steps=tuple(steps))
+        if all(len(set(actors.values())) == 1 < len(actors) for actors in passes.values()):
+            self._check_progress(block, where)
+        return block
+
+    def _check_progress(self, block: Block, where: Location) -> None:
+        try:
+            for _ in rounds(block):
+                pass
+        except Deadlock as found:
+            self._report.add(where, f"stands still: {found}", "the same order of barriers in all lanes")
