@@ -17,6 +17,7 @@ from _pytest._io import TerminalWriter
 from lab.debugger_fixtures import LABS, bring_up, kd, lab, pytest_runtest_makereport, target, traffic
 from lab.document import display_path
 from lab.errors import Cause, LabError
+from lab.scenario.files import is_scenario
 
 if TYPE_CHECKING:
     from lab.config import Config
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from lab.scenario.session import ScenarioSession
     from lab.scenario.verdict import Verdict
 
-_LAB_KEY = re.compile(rb"^lab[ \t]*:[ \t]*[\"']?[0-9]*[\"']?[ \t]*(#.*)?\r?$", re.MULTILINE)
-_STEPS_KEY = re.compile(rb"^steps[ \t]*:", re.MULTILINE)
-_HEAD = 64 << 10
 MAX_BAD = 30
 MAX_HEADLINE = 300
 _CAUSE = "lab_cause"
@@ -80,7 +78,7 @@ def pytest_lab_bring_up(config: pytest.Config, lab_config: Config) -> RunningLab
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
-    if file_path.suffix in (".yaml", ".yml") and file_path.name != "lab.yaml" and is_scenario(file_path):
+    if is_scenario(file_path):
         return ScenarioFile.from_parent(parent, path=file_path)
     return None
 
@@ -89,24 +87,6 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """What earlier runs left beside a lab.yaml holds copies of their scenarios."""
     is_left = collection_path.name == "artifacts" and (collection_path.parent / "lab.yaml").is_file()
     return True if is_left else None
-
-
-def is_scenario(path: Path) -> bool:
-    """A file with `lab: 1`; or one with `steps:` beside such files, whose `lab: 1` was forgotten."""
-    head = _head(path)
-    if _LAB_KEY.search(head):
-        return True
-    if not _STEPS_KEY.search(head):
-        return False
-    return any(_LAB_KEY.search(_head(other)) for other in path.parent.glob("*.yaml") if other.name != "lab.yaml")
-
-
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_HEAD)
-    except OSError:
-        return b""
 
 
 class ScenarioFile(pytest.File):

@@ -43,11 +43,11 @@ def _judge_steps(scenario: Scenario, observed: Observed) -> Iterator[Failure]:
         if scenario.crash is not None and (op is None or op.gone):
             continue  # What the crash cut off; and after it nothing is performed.
         if op is None:
-            yield Failure(step.id, step.line, step.text, _expected_in_words(step), "it was never performed")
+            yield Failure(step.id, step.line, step.text, expected_in_words(step), "it was never performed")
             if observed.done is not None:
                 return  # What follows was not performed either; one such line says it.
         elif not _holds(step, op):
-            yield Failure(step.id, step.line, step.text, _expected_in_words(step), _got_in_words(step, op))
+            yield Failure(step.id, step.line, step.text, expected_in_words(step), _got_in_words(step, op))
             if step.id == LOAD_ID:
                 return  # Without the driver everything else fails too.
 
@@ -84,7 +84,8 @@ def _output_holds(step: Step, op: Op) -> bool:
     return all(amount.holds(values[name]) for name, amount in step.expected.output.items())
 
 
-def _expected_in_words(step: Step) -> str:
+def expected_in_words(step: Step) -> str:
+    """What a step has to give."""
     wanted: Expected = step.expected
     parts = []
     if wanted.errors is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -19,22 +20,23 @@ class Kind(Enum):
 
     STEP = "step"
     BLOCK_BEGINS = "block begins"
-    APART = "apart"
-    """Lanes of a block: what stands beside each other happens in any order."""
-    BARRIER = "barrier"
+    INSIDE = "inside"
+    """Lanes of a block: what stands beside each other happens in any order; what meets at a barrier does not."""
     BLOCK_ENDS = "block ends"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Row:
     """One row."""
 
     kind: Kind
     step: str = ""
     """The step or block as messages number it."""
-    cells: Mapping[str, str] = field(default_factory=dict)
-    """By lane."""
+    cells: dict[str, str] = field(default_factory=dict)
+    """What is done, by lane; for the edges of a block, its lanes."""
     barrier: str = ""
+    meets: tuple[str, ...] = ()
+    """The lanes that meet at the barrier."""
 
 
 @dataclass(frozen=True)
@@ -67,38 +69,66 @@ def _rows(item: Step | Block) -> Iterator[Row]:
     if not isinstance(item, Block):
         yield Row(Kind.STEP, item.id, {item.actor: cell_text(item)})
         return
-    actors = dict.fromkeys(step.actor for step in item.steps)
-    yield Row(Kind.BLOCK_BEGINS, item.id, dict.fromkeys(actors, ""))
-    for each in rounds(item):
-        columns = {actor: repeated([cell_text(step) for step in steps]) for actor, steps in each.apart.items()}
-        for i in range(max((len(column) for column in columns.values()), default=0)):
-            cells = {actor: column[i] for actor, column in columns.items() if i < len(column)}
-            yield Row(Kind.APART, item.id, cells)
-        if each.barrier:
-            yield Row(Kind.BARRIER, item.id, dict.fromkeys(each.together, ""), each.barrier)
-    yield Row(Kind.BLOCK_ENDS, item.id, dict.fromkeys(actors, ""))
+    actors = dict.fromkeys((step.actor for step in item.steps), "")
+    yield Row(Kind.BLOCK_BEGINS, item.id, actors)
+    yield from _inside(item)
+    yield Row(Kind.BLOCK_ENDS, item.id, actors)
 
 
-def repeated(texts: Sequence[str]) -> list[str]:
+def _inside(block: Block) -> list[Row]:
+    """Each lane goes on by itself; a barrier comes where the last of those that it needs has come to it."""
+    rows: list[Row] = []
+    reached: Counter[str] = Counter()
+
+    def row(number: int) -> Row:
+        while len(rows) <= number:
+            rows.append(Row(Kind.INSIDE, block.id))
+        return rows[number]
+
+    for each in rounds(block):
+        for actor, steps in each.apart.items():
+            for line in repeated([cell_text(step) for step in steps]):
+                row(reached[actor]).cells[actor] = line.text
+                reached[actor] += 1
+        if not each.barrier:
+            continue
+        place = max(reached[actor] for actor in each.together)
+        while row(place).barrier:
+            place += 1
+        row(place).barrier, row(place).meets = each.barrier, each.together
+        for actor in each.together:
+            reached[actor] = place + 1
+    return rows
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of several texts, or a word on the repetition of those that follow."""
+
+    text: str
+    position: int | None
+    """Among the texts, of the first of its kind; None for a word."""
+
+
+def repeated(texts: Sequence[str]) -> Iterator[Line]:
     """The texts with repetitions told by their number.
 
-    >>> repeated(["open", "write", "read", "write", "read", "close"])
+    >>> [line.text for line in repeated(["open", "write", "read", "write", "read", "close"])]
     ['open', '2 times:', '  write', '  read', 'close']
-    >>> repeated(["read", "read", "read"])
-    ['3 times: read']
+    >>> list(repeated(["read", "read", "read"]))
+    [Line(text='3 times: read', position=0)]
     """
-    lines: list[str] = []
     i = 0
     while i < len(texts):
         length, times = _cycle(texts, i)
         if times == 1:
-            lines.append(texts[i])
+            yield Line(texts[i], i)
         elif length == 1:
-            lines.append(f"{times} times: {texts[i]}")
+            yield Line(f"{times} times: {texts[i]}", i)
         else:
-            lines += [f"{times} times:", *(f"  {text}" for text in texts[i : i + length])]
+            yield Line(f"{times} times:", None)
+            yield from (Line(f"  {texts[j]}", j) for j in range(i, i + length))
         i += length * times
-    return lines
 
 
 def _cycle(texts: Sequence[str], start: int) -> tuple[int, int]:

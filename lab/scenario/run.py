@@ -224,9 +224,7 @@ class _Run:
             crashed.failures = differences
             crashed.reason += f" (the scenario has to end in {wanted})"
             return crashed
-        verdict = self._compare(recorder)
-        verdict.is_guest_crashed = True
-        return verdict
+        return self._compare(recorder)
 
     def _pending(self, recorder: Recorder) -> list[str]:
         if recorder.observed.done and not recorder.observed.timeout:

@@ -52,7 +52,7 @@ class ScenarioSession:
         if verdict.held:
             reason = f"the guest is held in the kernel debugger since {scenario.id}, as `stops: hold` wants it"
             self._lost = (Cause.GUEST_LOST, reason, [f"what to do: {HELD_ADVICE}"])
-        elif verdict.cause in _NEEDS_RECOVERY or verdict.is_guest_crashed:
+        elif verdict.cause in _NEEDS_RECOVERY or (scenario.crash and verdict.cause is not Cause.SKIPPED):
             self._recover(lab, verdict)
         return verdict
 

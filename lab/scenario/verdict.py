@@ -55,8 +55,6 @@ class Verdict:
     artifacts: Path | None = None
     held: bool = False
     """The guest is stopped in the kernel debugger and stays so, for a human to look."""
-    is_guest_crashed: bool = False
-    """The guest has to be put back, though the scenario may have passed: it wanted the crash."""
 
     @property
     def is_good(self) -> bool:

