@@ -17,7 +17,7 @@ from _pytest._io import TerminalWriter
 from lab.debugger_fixtures import LABS, bring_up, kd, lab, pytest_runtest_makereport, target, traffic
 from lab.document import display_path
 from lab.errors import Cause, LabError
-from lab.scenario.files import is_scenario
+from lab.scenario.files import ARTIFACTS, is_scenario
 
 if TYPE_CHECKING:
     from lab.config import Config
@@ -85,7 +85,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """What earlier runs left beside a lab.yaml holds copies of their scenarios."""
-    is_left = collection_path.name == "artifacts" and (collection_path.parent / "lab.yaml").is_file()
+    is_left = collection_path.name == ARTIFACTS and (collection_path.parent / "lab.yaml").is_file()
     return True if is_left else None
 
 

@@ -10,6 +10,8 @@ from lab.config import CONFIG_NAME, Config, find_config, load_config
 from lab.errors import UsageError
 
 SUFFIXES = (".yaml", ".yml")
+ARTIFACTS = "artifacts"
+"""Beside lab.yaml: what runs leave, copies of their scenarios too."""
 
 _LAB_KEY = re.compile(rb"^lab[ \t]*:[ \t]*[\"']?[0-9]*[\"']?[ \t]*(#.*)?\r?$", re.MULTILINE)
 _STEPS_KEY = re.compile(rb"^steps[ \t]*:", re.MULTILINE)
@@ -47,10 +49,19 @@ def scenario_files(paths: Iterable[Path]) -> Iterator[Path]:
                 raise UsageError(f"there is no {path}", "name scenario files, or directories of them")
             yield path
             continue
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and is_scenario(file)]
+        found = [file for file in sorted(path.rglob("*")) if _is_wanted(file.relative_to(path), path)]
         if not found:
             raise UsageError(f"no scenario in {path}", "a scenario is a .yaml file that begins with `lab: 1`")
         yield from found
+
+
+def _is_wanted(file: Path, below: Path) -> bool:
+    """A scenario, and not in a hidden directory or among the artifacts of earlier runs."""
+    for folder in file.parents:
+        is_left = folder.name == ARTIFACTS and (below / folder.parent / CONFIG_NAME).is_file()
+        if is_left or folder.name.startswith("."):
+            return False
+    return (below / file).is_file() and is_scenario(below / file)
 
 
 class Configs:
