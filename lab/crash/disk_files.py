@@ -57,9 +57,11 @@ def fetch(disk: NbdDisk, guest_path: str, target: Path) -> dict[str, Any]:
         searched += 1
         try:
             file = system.open(path)
-            size = file.info.meta.size
+            size, is_file = file.info.meta.size, file.info.meta.type == pytsk3.TSK_FS_META_TYPE_REG
         except (OSError, AttributeError):
             continue
+        if not is_file:
+            return {"error": f"{guest_path} is there, but no plain file"}
         with target.open("wb") as out:
             _copy(file, size, out)
         return {"size": size, "offset": offset}

@@ -19,6 +19,7 @@ _NAME = b"QEMU\0"
 _LOAD, _NOTE = 1, 4
 _GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp", "rbp", *(f"r{i}" for i in range(8, 16)), "rip", "eflags")
 _SEGMENTS = ("cs", "ds", "es", "fs", "gs", "ss")
+_LA57 = 1 << 12
 _SEGMENTS_AT, _CR3_AT, _LEAST = 0x98, 0x1A0, 0x1B0
 
 
@@ -37,10 +38,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class CpuState:
-    """The registers of a processor, and the physical address of its page tables."""
+    """The registers of a processor, and its page tables."""
 
     registers: dict[str, int]
     directory: int
+    """Physical address: CR3."""
+    levels: int
+    """4 or 5."""
 
 
 class ElfCore:
@@ -88,5 +92,5 @@ def _state(data: bytes) -> CpuState:
     registers = dict(zip(_GENERAL, struct.unpack_from("<18Q", data, 8), strict=True))
     for i, name in enumerate(_SEGMENTS):
         (registers[name],) = struct.unpack_from("<I", data, _SEGMENTS_AT + i * 24)
-    (directory,) = struct.unpack_from("<Q", data, _CR3_AT)
-    return CpuState(registers, directory)
+    directory, cr4 = struct.unpack_from("<QQ", data, _CR3_AT)
+    return CpuState(registers, directory, 5 if cr4 & _LA57 else 4)

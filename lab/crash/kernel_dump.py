@@ -6,7 +6,7 @@ from lab.crash.debugger_block import Processor, current_process, read_block, rea
 from lab.crash.dump_file import DumpFile
 from lab.crash.kernel_header import SIZE, KernelHeader, Run
 from lab.crash.kernel_scene import header_facts, read_unloaded, scene_module, system_words
-from lab.crash.paging import VirtualMemory
+from lab.crash.paging import kernel_memory
 from lab.crash.physical import MAX_RANGES, PAGE, PageBitmap, PageRuns, Pages, PhysicalMemory
 from lab.crash.process_name import find_name
 from lab.crash.scene import Memory, NoMemory, Scene, SceneThread
@@ -38,7 +38,7 @@ def read_kernel_dump(file: DumpFile, header: KernelHeader) -> Scene:
     notes = _completeness(file, pages)
     memory: Memory = NoMemory()
     if header.machine_name == "AMD64":
-        memory = VirtualMemory(PhysicalMemory(file, pages), header.directory)
+        memory = kernel_memory(PhysicalMemory(file, pages), header.directory, header.module_list)
         if pages.offset(header.directory // PAGE) is None:
             notes.append(f"the page tables at {header.directory:#x} are not in the dump: no virtual memory can be read")
     else:

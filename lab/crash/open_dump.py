@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab.crash import kernel_header, minidump_streams
 from lab.crash.dump_file import BadDumpError, DumpFile
+from lab.crash.kept_scene import load_scene
 from lab.crash.kernel_dump import TRIAGE, read_kernel_dump
 from lab.crash.kernel_header import read_header
 from lab.crash.minidump import read_minidump
@@ -23,11 +24,14 @@ _OTHERS = {
 
 
 def open_dump(path: Path) -> Scene:
-    """The scene of a dump file. Its memory is read from the file when it is asked for: the file must stay.
+    """The scene of a dump file, or one that the lab kept. A dump's memory is read from the file when it is asked for:
+    the file must stay.
 
     Raises BadDumpError, which says at which offset what is wrong; UsageError when the file cannot be read;
     InfrastructureError when there is no room to unpack it.
     """
+    if path.name.endswith(KEPT):
+        return load_scene(path)
     file = open_unpacked(path)
     start = file.read(0, 8)
     if start.startswith(minidump_streams.SIGNATURE):

@@ -1,7 +1,7 @@
 """Virtual memory of an AMD64 machine, by its page tables.
 
-Layout: Intel SDM volume 3, "4-level paging"; entries of pages that are not valid but still in memory: "Windows
-Internals", address translation (transition and prototype entries).
+Layout: Intel SDM volume 3, "4-level paging and 5-level paging". Entries of pages that are not valid but still in memory:
+"Windows Internals", address translation (transition and prototype entries).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MAX_CACHED = 4096
 """Page tables: 16 MiB."""
 _VALID, _LARGE, _PROTOTYPE, _TRANSITION = 1, 1 << 7, 1 << 10, 1 << 11
 _FRAME = 0x000F_FFFF_FFFF_F000
-_LEVELS = (39, 30, 21, 12)
+_LEVELS = (48, 39, 30, 21, 12)
 
 
 class ReadPhysical(Protocol):
@@ -27,9 +27,11 @@ class ReadPhysical(Protocol):
 class VirtualMemory:
     """Reads through the page tables at `directory`. Nothing here raises: what cannot be reached is not there."""
 
-    def __init__(self, physical: ReadPhysical, directory: int) -> None:
+    def __init__(self, physical: ReadPhysical, directory: int, levels: int = 4) -> None:
+        """`levels` of page tables: 4, or 5 when the processor has LA57 on."""
         self._physical = physical
         self._directory = directory & _FRAME
+        self._levels = _LEVELS[-levels:]
         self._tables: dict[int, bytes] = {}
 
     def read(self, address: int, count: int) -> bytes:
@@ -48,15 +50,16 @@ class VirtualMemory:
 
     def translate(self, address: int, *, through_prototype: bool = True) -> int | None:
         """The physical address; None when the page is in no memory."""
-        if not (address >> 47 == 0 or address >> 47 == 0x1FFFF):
+        top = self._levels[0] + 8
+        if address >> top not in (0, (1 << 64 - top) - 1):
             return None
         table = self._directory
-        for shift in _LEVELS:
+        for shift in self._levels:
             entry = self._entry(table, address >> shift & 0x1FF)
             if not entry & _VALID:
                 page = self._invalid(entry, through_prototype) if shift == 12 else None
                 return page | address % PAGE if page is not None else None
-            if shift == 12 or (entry & _LARGE and shift != 39):
+            if shift == 12 or (entry & _LARGE and shift < 39):
                 inside = (1 << shift) - 1
                 return entry & _FRAME & ~inside | address & inside
             table = entry & _FRAME
@@ -82,3 +85,14 @@ class VirtualMemory:
                 self._tables.clear()
             page = self._tables[table] = self._physical.read(table, PAGE)
         return int.from_bytes(page[index * 8 : index * 8 + 8], "little") if len(page) == PAGE else 0
+
+
+def kernel_memory(physical: ReadPhysical, directory: int, list_head: int) -> VirtualMemory:
+    """Memory of a kernel of which nobody says how many levels its page tables have: as many as lead to a list at
+    `list_head`, whose first entry points back to it."""
+    for levels in (5, 4):
+        memory = VirtualMemory(physical, directory, levels)
+        entry = int.from_bytes(memory.read(list_head, 8), "little")
+        if entry and int.from_bytes(memory.read(entry + 8, 8), "little") == list_head:
+            break
+    return memory

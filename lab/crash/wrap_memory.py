@@ -61,7 +61,7 @@ class _Wrapping:
         self._notes: list[str] = []
         crashed = core.processors[facts.crashed] if facts.crashed < len(core.processors) else None
         self._directory = facts.directory if facts.directory is not None else crashed.directory if crashed else 0
-        self._memory = VirtualMemory(core, self._directory)
+        self._memory = VirtualMemory(core, self._directory, crashed.levels if crashed else 4)
         self._contexts = self._all_contexts()
 
     def write(self, target: Path) -> Wrapped:

@@ -83,6 +83,8 @@ def test_what_is_not_there_is_told_and_leaves_nothing(overlay: Path, tmp_path: P
     target = tmp_path / "file"
     with pytest.raises(InfrastructureError, match=r"no C:\\Windows\\NO.DMP on it \(1 searched\)"):
         fetch_from_disk(overlay, r"C:\Windows\NO.DMP", target)
+    with pytest.raises(InfrastructureError, match="is there, but no plain file"):
+        fetch_from_disk(overlay, r"C:\Windows", target)
     (tmp_path / "empty.raw").write_bytes(bytes(1 << 20))
     with pytest.raises(InfrastructureError, match="no file system on it"):
         fetch_from_disk(tmp_path / "empty.raw", r"C:\Windows\MEMORY.DMP", target)
