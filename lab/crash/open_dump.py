@@ -14,6 +14,8 @@ from lab.crash.scene import Scene
 from lab.crash.triage_dump import read_triage_dump
 from lab.crash.unpacked import open_unpacked
 
+KEPT = ".scene.json.gz"
+"""What the lab calls the scenes that it keeps."""
 _KNOWN = "64-bit kernel dumps (triage, kernel, full, bitmap) and user-mode minidumps are read, also as .gz and .zst"
 _OTHERS = {
     kernel_header.SIGNATURE_32: "a kernel dump of a 32-bit machine",

@@ -1,7 +1,7 @@
 """Virtual memory of an AMD64 machine, by its page tables.
 
-Layout: Intel SDM volume 3, "4-level paging and 5-level paging". Entries of pages that are not valid but still in memory:
-"Windows Internals", address translation (transition and prototype entries).
+Layout: Intel SDM volume 3, "4-level paging and 5-level paging". Entries of pages that are not valid but still in
+memory: "Windows Internals", address translation (transition and prototype entries).
 """
 
 from __future__ import annotations
