@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.config import Config
 from lab.crash.seen import CrashSeen, crash_of
@@ -23,6 +23,9 @@ from lab.incidents import Incident, incidents_end, read_incidents
 from lab.machine.control import call
 from lab.machine.image import Image
 from lab.machine.instance import Instance
+
+if TYPE_CHECKING:
+    from lab.scenario.model import Scenario
 
 READY = "ready"
 """Snapshot: driver loaded, nothing run yet."""
@@ -62,6 +65,7 @@ class RunningLab:
         self.config = config
         self.image = image
         self.instance = instance_of(config)
+        self.traffic_program = TRAFFIC_PROGRAM
         self.how = how
         self._restart = restart
         self._claim = ExitStack()
@@ -148,7 +152,7 @@ class RunningLab:
 
     def ensure_traffic(self) -> str:
         """Push the traffic program if it was built anew; return its path in the guest."""
-        self.guest.push(TRAFFIC_PROGRAM, TRAFFIC)
+        self.guest.push(self.traffic_program, TRAFFIC)
         return TRAFFIC
 
     def ensure_driver(self, name: str) -> str:
@@ -172,6 +176,12 @@ class RunningLab:
         remote = rf"{BIN}\{name}"
         self.guest.push(self.config.programs[name], remote)
         return remote
+
+    def keep_inputs(self, scenario: Scenario, directory: Path) -> None:
+        """Copy into a scenario's directory what it was run with, so that it can be run again from there."""
+        from lab.replay.inputs import keep_inputs
+
+        keep_inputs(directory, self.config, scenario, self.traffic_program)
 
     def restore(self) -> None:
         """Put the guest back to the ready snapshot, and return when it answers and was found to be that guest.

@@ -17,7 +17,7 @@ class GuestClock:
     def __init__(self, entries: Sequence[LogEntry], operations: Sequence[Operation]) -> None:
         self._by_step: dict[str, list[Operation]] = defaultdict(list)
         for operation in operations:
-            for step in _steps(operation.id):
+            for step in steps_of(operation.id):
                 self._by_step[step].append(operation)
         self._difference = self._measure(entries, operations)
 
@@ -54,6 +54,10 @@ class GuestClock:
         return [each for each in self._by_step.get(step, ()) if actor in (None, each.actor)]
 
 
-def _steps(operation: str) -> list[str]:
-    """The step that an operation is, and those that it is a part of: `2@reader.1` is one of `2`."""
+def steps_of(operation: str) -> list[str]:
+    """The step that an operation is, and those that it is a part of.
+
+    >>> steps_of("2@reader.1")
+    ['2', '2@reader', '2@reader.1']
+    """
     return [operation[:end] for end in range(1, len(operation) + 1) if end == len(operation) or operation[end] in ".@#"]

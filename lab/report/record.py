@@ -38,6 +38,7 @@ class Record:
     """One run of one scenario, as its directory tells it."""
 
     directory: Path
+    """Where it lies, or will lie."""
     result: Mapping[str, Any]
     operations: tuple[Operation, ...] = ()
     entries: tuple[LogEntry, ...] = ()
@@ -47,6 +48,8 @@ class Record:
     crash_text: str = ""
     source: str = ""
     """The scenario's YAML."""
+    files: tuple[str, ...] = ()
+    """Everything in the directory, by relative path."""
     gaps: tuple[str, ...] = ()
     """What could not be read, in words."""
 
@@ -95,13 +98,8 @@ class Record:
         lines = self.crash_text.rstrip("\n").split("\n") if self.crash_text else []
         return [printable(line, MAX_LINE) for line in lines[:MAX_CRASH_LINES]]
 
-    @property
-    def files(self) -> list[str]:
-        """Everything in the directory, by relative path."""
-        return sorted(str(each.relative_to(self.directory)) for each in self.directory.rglob("*") if each.is_file())
 
-
-def read_record(directory: Path) -> Record:
+def read_record(directory: Path, place: Path | None = None) -> Record:
     """Read what a scenario left. Raises UsageError when the directory has no readable result.json."""
     result = read_json(directory / RESULT)
     if not isinstance(result, dict):
@@ -109,13 +107,14 @@ def read_record(directory: Path) -> Record:
         raise UsageError(what, "name a directory below artifacts/RUN/ that has a result.json")
     gaps: list[str] = []
     return Record(
-        directory=directory,
+        directory=place or directory,
         result=result,
         operations=tuple(_history(directory / "history.jsonl", gaps)),
         entries=tuple(_entries(directory / "kd.jsonl")),
         crash=crash if isinstance(crash := read_json(directory / "crash.json"), dict) else {},
         crash_text=_text(directory / "crash.txt"),
         source=_text(directory / "scenario.yaml"),
+        files=tuple(sorted(str(each.relative_to(directory)) for each in directory.rglob("*") if each.is_file())),
         gaps=tuple(gaps),
     )
 

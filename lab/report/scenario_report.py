@@ -40,12 +40,13 @@ class LogLine:
     text: str
 
 
-def write_report(directory: Path) -> Path:
+def write_report(directory: Path, place: Path | None = None) -> Path:
     """Make report.txt and report.html of a scenario's directory anew; returns the HTML's path.
 
-    Reads only what is in the directory. Raises UsageError when it holds no result.
+    Reads only what is in the directory; `place` is where it will lie when it is still being made. Raises UsageError
+    when it holds no result.
     """
-    record = read_record(directory)
+    record = read_record(directory, place)
     timeline = timeline_of(record)
     (directory / TEXT).write_text(text_report(record, timeline), encoding="utf-8", errors="replace")
     path = directory / HTML

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lab.kd.entry import LogEntry
-from lab.report.clock import GuestClock
+from lab.report.clock import GuestClock, steps_of
 from lab.report.record import Failure, Record
-from lab.scenario.model import belongs
 from lab.traffic.history import NEVER, Operation, Status
 from lab.traffic.lanes import Lanes, events_of, lanes_of
 
@@ -89,7 +88,7 @@ def _timeline(record: Record, operations: Sequence[Operation], notes: Sequence[R
 def _is_core(operation: Operation, failed: Sequence[str], cause: str) -> bool:
     if operation.status is Status.PENDING:
         return cause == "hung"
-    return any(belongs(operation.id, step) for step in failed)
+    return not set(failed).isdisjoint(steps_of(operation.id))
 
 
 def _entries(entries: Sequence[LogEntry], clock: GuestClock) -> Iterator[Row]:
@@ -116,7 +115,7 @@ def _failures(record: Record) -> Iterator[Row]:
     """Expectations that did not hold, where their step returned, or at the end."""
     end = float(max((each.t1 for each in record.operations if each.t1 != NEVER), default=0))
     for failure in record.failures:
-        own = [each.t1 for each in record.operations if failure.step and belongs(each.id, failure.step)]
+        own = [each.t1 for each in record.operations if failure.step and failure.step in steps_of(each.id)]
         own = [each for each in own if each != NEVER]
         yield Row(max(own, default=end) + 0.5, Kind.TROUBLE, text=_failure(failure))
 

@@ -14,6 +14,7 @@ from lab.crash.seen import CrashSeen
 from lab.document import printable
 from lab.errors import Cause, HungError, LabError
 from lab.incidents import Incident
+from lab.report.scenario_report import write_report
 from lab.scenario.artifacts import ArtifactDirectory
 from lab.scenario.history import history_of
 from lab.scenario.judge import judge, judge_prompts
@@ -296,6 +297,16 @@ class _Run:
                 artifacts.write_json("order.json", order_json(seen, scenario.schedule.to_json()))
             artifacts.write_lines("history.jsonl", (operation.to_json() for operation in history))
         artifacts.write_json("result.json", self._result(verdict))
+        if not verdict.is_good:
+            self._explain()
+
+    def _explain(self) -> None:
+        """Make the directory stand for itself: a report, and what it takes to run the scenario again."""
+        try:
+            self._lab.keep_inputs(self._scenario, self._artifacts.directory)
+            write_report(self._artifacts.directory, self._artifacts.path)
+        except Exception:  # The verdict is worth more than its report.
+            self._artifacts.write("no-report.txt", traceback.format_exc())
 
     def _result(self, verdict: Verdict) -> dict[str, Any]:
         scenario = self._scenario

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from lab.crash.seen import CrashSeen
 from lab.debugger import Debugger
 from lab.incidents import Incident
+from lab.scenario.model import Scenario
 
 
 class RunningGuest(Protocol):
@@ -63,6 +64,10 @@ class RunningLab(Protocol):
 
     def ensure_program(self, name: str) -> str:
         """The guest's path of a program of lab.yaml, pushed if it changed."""
+        ...
+
+    def keep_inputs(self, scenario: Scenario, directory: Path) -> None:
+        """Copy into the directory what the scenario was run with."""
         ...
 
     def restore(self) -> None:

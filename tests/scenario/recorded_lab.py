@@ -16,6 +16,7 @@ from typing import Any
 from lab.crash.seen import CrashSeen, Part, crash_of
 from lab.debugger import Debugger
 from lab.incidents import Incident, Kind
+from lab.scenario.model import Scenario
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -119,6 +120,9 @@ class RecordedLab:
 
     def ensure_program(self, name: str) -> str:
         return rf"C:\lab\bin\{name}"
+
+    def keep_inputs(self, scenario: Scenario, directory: Path) -> None:
+        pass
 
     def restore(self) -> None:
         self.restores += 1
