@@ -78,8 +78,7 @@ def _bring_up(options: argparse.Namespace, kept: Kept) -> RunningLab:
     here = _lab_here(options, kept)
     lab = bringup.attach(here) if bringup.is_up(here) else bringup.up(here, Progress())
     _check_image(kept, lab.image.digest, any_guest=options.any_guest)
-    lab.config = replace(kept.config, root=here.root)
-    lab.traffic_program = kept.traffic
+    kept.equip(lab)
     lab.claim()
     return lab
 

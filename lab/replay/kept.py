@@ -12,6 +12,7 @@ from lab.document import printable
 from lab.errors import UsageError
 from lab.replay.inputs import DIGESTS, INPUTS, TRAFFIC
 from lab.report.record import Record, read_json, read_record
+from lab.running import RunningLab
 from lab.scenario.load import load_scenarios
 from lab.scenario.model import Scenario
 
@@ -48,6 +49,11 @@ class Kept:
                 serve = {**each.debugger.serve, **self.config.debugger.serve}
                 return replace(each, debugger=replace(each.debugger, serve=serve))
         raise UsageError(f"{path} has no point {printable(str(wanted), 200)}", "the directory was changed")
+
+    def equip(self, lab: RunningLab) -> None:
+        """Make a lab use the kept drivers and programs in place of its own; its virtual machine stays."""
+        lab.config = replace(self.config, root=lab.config.root)
+        lab.traffic_program = self.traffic
 
     def _check_digests(self) -> None:
         digests = read_json(self._inputs / DIGESTS)

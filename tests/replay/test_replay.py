@@ -1,0 +1,131 @@
+"""Scenarios that fail, crash or are a matter of luck on the real guest, run again from what they left."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.config import Config
+from lab.replay.kept import Kept
+from lab.replay.outcome import Likeness
+from lab.replay.replay import Replay, replay
+from lab.report.record import read_record
+from lab.running import RunningLab
+from lab.scenario.load import parse_scenarios
+from lab.scenario.session import ScenarioSession
+
+pytestmark = [pytest.mark.vm, pytest.mark.slow]
+
+FAILS = """
+lab: 1
+driver: example-fault
+steps:
+  - writer: {open: SHARED}
+  - writer: {write: hello}
+  - writer: {read: 100, expect: {text: hallo}}
+"""
+CRASHES = """
+lab: 1
+driver: example-fault
+steps:
+  - faulter: {open: SHARED}
+  - faulter: {ioctl: fault, input: {kind: %d}}
+"""
+LUCK = """
+lab: 1
+driver: example-fault
+steps:
+  - reader: {open: SHARED}
+  - first: {open: SHARED}
+  - second: {open: SHARED}
+  - parallel:
+      first: [{barrier: start}, {write: A}]
+      second: [{barrier: start}, {write: B}]
+  - reader: {read: 100, expect: {text: AB}}
+"""
+NULL_WRITE, BUGCHECK = 1, 2
+
+
+@pytest.fixture
+def own(lab: RunningLab, project: Config, tmp_path: Path) -> Iterator[RunningLab]:
+    """The lab with a build of the driver that a test may change."""
+    build = tmp_path / "build"
+    build.mkdir()
+    drivers = {}
+    for name, driver in project.drivers.items():
+        for file in (driver.file, driver.file.with_suffix(".pdb")):
+            shutil.copyfile(file, build / file.name)
+        drivers[name] = replace(driver, file=build / driver.file.name)
+    traffic = lab.traffic_program
+    lab.config = replace(project, drivers=drivers)
+    yield lab
+    lab.config, lab.traffic_program = project, traffic
+
+
+def left_by(lab: RunningLab, text: str, tmp_path: Path) -> Path:
+    """Run a scenario, and give the directory that it left."""
+    path = tmp_path / "some.yaml"
+    path.write_text(text)
+    scenario = replace(parse_scenarios(text, "some.yaml", lab.config)[0], path=path)
+    verdict = ScenarioSession(lambda: lab, tmp_path / "artifacts").run(scenario)
+    assert verdict.artifacts, verdict.report()
+    return verdict.artifacts
+
+
+def again(lab: RunningLab, directory: Path, times: int = 1) -> Replay:
+    kept = Kept(directory)
+    kept.equip(lab)
+    return replay(kept, lambda: lab, times, lambda number, attempt: print(number, attempt.comparison))
+
+
+def test_a_failing_scenario_fails_again_the_same_way(own: RunningLab, tmp_path: Path) -> None:
+    directory = left_by(own, FAILS, tmp_path)
+    done = again(own, directory, times=2)
+    assert list(done.verdict())[-1].startswith("same 2 of 2 (100%")
+    assert "lab replay" in (directory / "report.txt").read_text()
+
+
+def test_a_crash_happens_again_with_its_signature(own: RunningLab, tmp_path: Path) -> None:
+    directory = left_by(own, CRASHES % NULL_WRITE, tmp_path)
+    first = read_record(directory)
+    assert "example-fault!Fault_NullWrite" in first.signature[1]
+    done = again(own, directory)
+    assert list(done.verdict()) == ["same"]
+    assert done.attempts[0].directory
+    assert read_record(done.attempts[0].directory).signature == first.signature
+
+
+def test_another_crash_is_different(own: RunningLab, tmp_path: Path) -> None:
+    """The directory says null write, and what runs is another fault: as when only the lab around has changed."""
+    directory = left_by(own, CRASHES % NULL_WRITE, tmp_path)
+    kept = Kept(directory)
+    other = replace(kept.record, result={**kept.record.result, "signature": {"hash": "0", "text": "elsewhere"}})
+    kept.record = other
+    kept.equip(own)
+    done = replay(kept, lambda: own, 1, lambda _number, _attempt: None)
+    assert done.likeness is Likeness.DIFFERENT
+    assert "it was 0 elsewhere" in next(done.verdict())
+
+
+def test_what_is_a_matter_of_luck_gets_a_rate(own: RunningLab, tmp_path: Path) -> None:
+    ends = (left_by(own, LUCK, tmp_path) for _ in range(20))
+    directory = next(each for each in ends if read_record(each).cause == "failed")
+    done = again(own, directory, times=8)
+    assert done.count(Likeness.SAME) + done.count(Likeness.DID_NOT_HAPPEN) == 8
+    assert re.match(r"(same [1-8]|did not happen \(0) of 8 ", list(done.verdict())[-1])
+
+
+def test_a_moved_directory_runs_with_its_own_driver(own: RunningLab, tmp_path: Path) -> None:
+    directory = left_by(own, CRASHES % BUGCHECK, tmp_path)
+    moved = tmp_path / "elsewhere" / "moved"
+    shutil.copytree(directory, moved)
+    shutil.rmtree(directory)
+    for name in ("sys", "pdb"):  # The working tree's driver has no faults any more.
+        file = own.config.drivers["example-fault"].file.with_suffix(f".{name}")
+        shutil.copyfile(own.config.drivers["example-buffered"].file.with_suffix(f".{name}"), file)
+    assert list(again(own, moved).verdict()) == ["same"]
