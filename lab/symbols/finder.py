@@ -18,6 +18,7 @@ class Finder:
 
     def __init__(self, directories: Iterable[Path]) -> None:
         self.directories = [*dict.fromkeys(directories)]
+        self._listings: dict[Path, dict[str, Path]] = {}
 
     def knows(self, name: str) -> bool:
         """Whether there is a file, or a folder of a symbol store, of that name, in any case."""
@@ -62,6 +63,26 @@ class Finder:
         if not name or len(name) > MAX_NAME or name in (".", "..") or any(each in name for each in "/\\\0"):
             return
         for directory in self.directories:
-            for path in (directory / name, directory / name / key / name if key else None):
-                if path is not None and path.is_file():
-                    yield path
+            found = self._entry(directory, name)
+            if found is None:
+                continue
+            if found.is_file():
+                yield found
+            for inside in (found / key, found / key.upper(), found / key.lower()) if key else ():
+                kept = self._entry(inside, name)
+                if kept is not None and kept.is_file():
+                    yield kept
+                    break
+
+    def _entry(self, directory: Path, name: str) -> Path | None:
+        """What is called so there, in any case: Windows tells names in any spelling."""
+        if (directory / name).exists():
+            return directory / name
+        listing = self._listings.get(directory)
+        if listing is None:
+            try:
+                listing = {each.name.lower(): each for each in directory.iterdir()}
+            except OSError:
+                listing = {}
+            self._listings[directory] = listing
+        return listing.get(name.lower())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ from lab.symbols.type_table import TypeTable
 from lab.symbols.types import Structure, Type
 
 _NAME = re.compile(r"(?:(?P<module>[\w.$-]+)!)?(?P<name>[\w@?$.<>~:]+)(?:\s*\+\s*(?P<offset>0x[0-9a-fA-F]+|[0-9]+))?")
+_OVERLAPPING = 4
 _KERNEL = ("ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntkrla57")
 
 
@@ -56,9 +58,13 @@ class Symbols:
 
     def __init__(self, modules: Iterable[Module]) -> None:
         self.modules = sorted(modules, key=lambda each: each.base)
+        self._bases = [each.base for each in self.modules]
 
     def module_at(self, address: int) -> Module | None:
-        return next((each for each in self.modules if address in each), None)
+        """Modules do not overlap; of a damaged list's, the nearest ones are looked at."""
+        last = bisect_right(self._bases, address)
+        near = self.modules[max(0, last - _OVERLAPPING) : last]
+        return next((each for each in reversed(near) if address in each), None)
 
     def module(self, name: str) -> Module | None:
         """By name, with or without suffix, in any case; `nt` is the kernel. WinDbg's `_` for `-` is understood."""

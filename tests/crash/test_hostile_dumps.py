@@ -85,7 +85,7 @@ OFTEN = settings(deadline=None, suppress_health_check=[HealthCheck.function_scop
 
 
 @ANY_CHANGE
-@settings(OFTEN, max_examples=120)
+@settings(OFTEN, max_examples=60)
 def test_whatever_is_changed_or_cut_off_ends_well(
     originals: dict[str, bytes], tmp_path: Path, kind: str, changes: list[tuple[int, bytes]], kept: float | None
 ) -> None:

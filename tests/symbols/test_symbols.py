@@ -148,3 +148,28 @@ def test_a_damaged_pdb_never_ends_in_anything_but_an_error(driver_file: Path, tm
                     assert each.type.size >= 0
         except BadImageError:
             continue
+
+
+def test_files_are_found_in_any_spelling_and_in_a_symbol_store(driver_file: Path, tmp_path: Path) -> None:
+    image = Image.from_file(driver_file)
+    assert image.pdb is not None
+    key = f"{image.pdb.guid.hex}{image.pdb.age:x}"
+    for name, inside, source in (
+        ("Example-Buffered.SYS", f"{image.timestamp:X}{image.size:x}", driver_file),
+        ("EXAMPLE-BUFFERED.PDB", key, driver_file.with_suffix(".pdb")),
+    ):
+        (tmp_path / name / inside).mkdir(parents=True)
+        (tmp_path / name / inside / name).write_bytes(source.read_bytes())
+    finder = Finder([tmp_path])
+    assert finder.image("example-buffered.sys", image.size, image.timestamp)[0] is not None
+    assert finder.pdb(image.pdb)[0] is not None
+
+
+def test_the_module_at_an_address_among_thousands() -> None:
+    modules = [Module(f"m{i}.sys", BASE + i * 0x10000, 0x8000, lambda *_: b"", Finder([])) for i in range(5000)]
+    symbols = Symbols(modules)
+    assert symbols.module_at(BASE + 4321 * 0x10000 + 0x7FFF) is modules[4321]
+    assert symbols.module_at(BASE + 4321 * 0x10000 + 0x8000) is None
+    assert symbols.module_at(BASE - 1) is None
+    over = Module("over.sys", BASE + 0x100, 0x100, lambda *_: b"", Finder([]))
+    assert Symbols([*modules, over]).module_at(BASE + 0x300) is modules[0]
