@@ -161,6 +161,7 @@ class CrashedMachine:
         struct.pack_into("<IQ", block, 0x14, len(block), KERNEL)
         struct.pack_into("<Q", block, 0x48, LISTS)
         struct.pack_into("<QQ", block, 0x218, PROCESSORS, UNLOADED)
+        struct.pack_into("<Q", block, 0x88, UNLOADED + 0xA00)
         struct.pack_into("<Q", block, 0x270, UNLOADED + 0x900)
         struct.pack_into("<H", block, 0x2A0, 0x98)
         struct.pack_into("<H", block, 0x2A8, 0x600)
@@ -204,6 +205,7 @@ class CrashedMachine:
             "<QIIQQQQQ", UNLOADED + 0x908, len(MEMORY), 0, sum(count for _, count in MEMORY), *sum(MEMORY, ())
         )
         raw[0x900 : 0x900 + len(memory)] = memory
+        struct.pack_into("<5Q", raw, 0xA00, BUGCHECK[0], *BUGCHECK[1])
         self.map(UNLOADED, raw)
 
     def _lay_out_rare_pages(self) -> None:

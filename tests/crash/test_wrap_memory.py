@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import kdmp_parser
 import pytest
+from kd.kernel import Kernel
+from kd.live import LiveTarget
+from kd.target import Target as Far
 from symbols.memory import BUILD
 
 from lab.crash.dump_file import BadDumpError
-from lab.crash.kernel_facts import KernelFacts
+from lab.crash.kernel_facts import KernelFacts, kernel_facts
 from lab.crash.open_dump import open_dump
 from lab.crash.scene_symbols import scene_symbols
 from lab.crash.wrap_memory import wrap_memory
 from lab.errors import InfrastructureError
 from lab.kd.bugcheck import Bugcheck
+from lab.kd.client import KdClient
 from lab.kd.context import Context
 from lab.kd.state_change import Machine
+from lab.kd.target import Target
 from lab.symbols.unwind import unwind
 
-from .crashed_machine import BUGCHECK, DEBUGGER_DATA, DRIVER, LARGE, MEMORY, PAGE, CrashedMachine
+from .crashed_machine import (
+    BUGCHECK,
+    DEBUGGER_DATA,
+    DRIVER,
+    KERNEL,
+    LARGE,
+    LISTS,
+    MEMORY,
+    PAGE,
+    UNLOADED,
+    CrashedMachine,
+)
 from .long_mode import LOAD_ADDRESS, long_mode
+from .writers import write_full
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +52,38 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "core.elf"
 
 
-@pytest.fixture
-def facts(machine: CrashedMachine) -> KernelFacts:
-    """As the kernel debugger would tell them, stopped at the bug check."""
-    contexts = {0: Context(Machine.AMD64, machine.context())}
-    return KernelFacts((15, 19041), DEBUGGER_DATA, bugcheck=Bugcheck(*BUGCHECK), contexts=contexts)
+@pytest.fixture(scope="module")
+def facts(machine: CrashedMachine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelFacts]:
+    """What the kernel debugger tells of the same kernel, stopped at the bug check."""
+    path = tmp_path_factory.mktemp("kernel") / "memory"
+    write_full(machine, path)
+    memory = open_dump(path).memory
+    kernel = Kernel()
+    kernel.contexts[0] = Context(Machine.AMD64, machine.context())
+    kernel.version = struct.pack(
+        "<HHBBHHBBBB2xQQQ", 15, 19041, 6, 2, 7, 0x8664, 12, 3, 49, 0, KERNEL, LISTS, kernel.data + 0x100
+    )
+    kernel.map(kernel.data + 0x100, struct.pack("<Q", DEBUGGER_DATA))
+    for page in (DEBUGGER_DATA & ~0xFFF, UNLOADED):
+        kernel.map(page, memory.read(page, PAGE))
+    far = Far([])
+    far.kernel = kernel
+    live = LiveTarget(far)
+    client = KdClient(live.transport)
+    client.start()
+    target = Target(client)
+    try:
+        target.break_in()
+        yield kernel_facts(target)
+    finally:
+        client.close()
+        live.close()
+
+
+def test_the_debugger_tells_what_a_dump_needs(facts: KernelFacts, machine: CrashedMachine) -> None:
+    assert (facts.version, facts.debugger_data, facts.module_list) == ((15, 19041), DEBUGGER_DATA, LISTS)
+    assert facts.bugcheck == Bugcheck(*BUGCHECK)
+    assert facts.contexts[facts.crashed]["rip"] == machine.registers[0]["rip"]
 
 
 def test_it_is_a_full_dump_of_what_the_kernel_takes_for_memory(core: Path, facts: KernelFacts, tmp_path: Path) -> None:
