@@ -299,7 +299,9 @@ class _Reader:
         if kind == "int":
             return self._integer(node, where, text)
         if kind == "float":
-            return float(text)
+            number = float(text)
+            # A schema takes 1e3 for a whole number, as a person does.
+            return int(number) if number.is_integer() and abs(number) < 1 << 63 else number
         self._bad_tag(node, where)
         return None
 

@@ -184,6 +184,12 @@ def _tell_many(fault: _Fault) -> Telling:
     )
 
 
+def _tell_twice(fault: _Fault) -> Telling:
+    for i, value in enumerate(fault.instance):
+        if value in fault.instance[:i]:
+            yield (i,), f"{shown(value)} stands twice", "each once"
+
+
 def _tell_other(fault: _Fault) -> Telling:
     yield (), f"{shown(fault.instance)} is not right", fault.hint or fault.message
 
@@ -201,6 +207,7 @@ _TELLERS = {
     "minItems": _tell_few,
     "minProperties": _tell_few,
     "minLength": _tell_few,
+    "uniqueItems": _tell_twice,
     "maxItems": _tell_many,
     "maxProperties": _tell_many,
     "maxLength": _tell_many,

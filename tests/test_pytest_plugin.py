@@ -259,3 +259,76 @@ def test_junit_results_carry_cause_and_artifacts(project: pytest.Pytester) -> No
     assert '<property name="lab_cause" value="crashed"' in text
     assert 'message="crashed: exception 0xc0000005"' in text
     assert os.fspath(Path(project.path) / "artifacts") in text
+
+
+def edit(project: pytest.Pytester, line: str) -> None:
+    path = Path(project.path) / "scenarios" / "shared.yaml"
+    path.write_text(path.read_text() + f"\n{line}\n")
+
+
+def test_scenarios_are_chosen_by_their_tags(project: pytest.Pytester) -> None:
+    edit(project, "tags: [smoke]")
+    add(project, "null-write")
+    project.makeini("[pytest]\naddopts = -p no:hypothesispytest --strict-markers\n")
+    project.runpytest("scenarios", "-m", "smoke").assert_outcomes(passed=2, deselected=1)
+    project.runpytest("scenarios", "-m", "not smoke", "--collect-only", "-q").stdout.fnmatch_lines(["*null-write"])
+
+
+BROKEN = "lab._playbacks = [replace(recording('null-write'), crash='exception 0xc0000005')]"
+
+
+def test_a_known_failure_is_expected_and_gives_its_reason(project: pytest.Pytester) -> None:
+    edit(project, "known_issue: {reason: 'it loses a byte, ticket 17', until: 9999-01-01}")
+    plan(project, BROKEN)
+    result = project.runpytest("scenarios", "-k", "direct", "-rx")
+    result.assert_outcomes(xfailed=1, deselected=1)
+    result.stdout.fnmatch_lines(
+        [
+            "endings:   1 crashed",
+            "  shared[[]example-direct[]]: crashed, known issue until 9999-01-01: it loses a byte, ticket 17",
+            "XFAIL *shared[[]example-direct[]] - known issue until 9999-01-01: it loses a byte, ticket 17",
+        ]
+    )
+
+
+def test_a_known_failure_that_is_gone_is_pointed_out(project: pytest.Pytester) -> None:
+    edit(project, "known_issue: {reason: it loses a byte, until: 9999-01-01}")
+    result = project.runpytest("scenarios", "-k", "direct", "-rX")
+    result.assert_outcomes(xpassed=1, deselected=1)
+    result.stdout.fnmatch_lines(
+        ["  shared[[]example-direct[]] passes again: take its known_issue out (scenarios/shared.yaml:*)"]
+    )
+
+
+def test_a_known_failure_is_known_until_its_day_only(project: pytest.Pytester) -> None:
+    edit(project, "known_issue: {reason: it loses a byte, until: 2001-01-31}")
+    plan(project, BROKEN)
+    result = project.runpytest("scenarios", "-k", "direct")
+    result.assert_outcomes(failed=1, deselected=1)
+    result.stdout.fnmatch_lines(["known issue, over since 2001-01-31: it loses a byte"])
+
+
+def test_a_known_failure_is_known_at_its_points_only(project: pytest.Pytester) -> None:
+    edit(project, "known_issue: {reason: it loses a byte, until: 9999-01-01, only: {driver: example-buffered}}")
+    plan(project, BROKEN)
+    project.runpytest("scenarios").assert_outcomes(failed=1, xfailed=1)
+
+
+def test_a_known_failure_of_the_driver_explains_none_of_the_lab(project: pytest.Pytester) -> None:
+    edit(project, "known_issue: {reason: it loses a byte, until: 9999-01-01}")
+    plan(project, "lab._playbacks = [replace(lab._playbacks[0], events=['garbage'])]")
+    project.runpytest("scenarios", "-k", "direct").assert_outcomes(failed=1, deselected=1)
+
+
+def test_a_scenario_for_another_guest_is_skipped_and_says_so(project: pytest.Pytester) -> None:
+    edit(project, "guest: windows")
+    result = project.runpytest("scenarios", "-rs")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED *it is for the guest windows, and this lab has wine"])
+
+
+def test_a_drawn_seed_is_told_and_can_be_given(project: pytest.Pytester) -> None:
+    edit(project, "seed: random")
+    plan(project, BROKEN)
+    result = project.runpytest("scenarios", "-k", "direct", "--lab-seed", "1234")
+    result.stdout.fnmatch_lines(["seed 1234 was drawn; the same again: pytest --lab-seed 1234"])

@@ -119,4 +119,7 @@ def expected_output(
 def _duration(value: Any, where: Location, report: Report) -> Amount:
     """Microseconds: of `50ms` at most so many."""
     bounds = {"max": value} if isinstance(value, str) else value
-    return amount({name: milliseconds(text) * 1000 for name, text in bounds.items()}, where, report)
+    low, high = (milliseconds(bounds[name]) * 1000 if name in bounds else None for name in ("min", "max"))
+    if low is not None and high is not None and low > high:
+        report.add(where, f"min {bounds['min']} is above max {bounds['max']}", "min not above max")
+    return Amount(low, high)

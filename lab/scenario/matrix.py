@@ -68,7 +68,8 @@ def _text(document: Document, where: Location, text: str, point: Point, problems
     whole = _REFERENCE.fullmatch(text)
     if whole and whole.group(1) in point:
         return point[whole.group(1)]
-    return _REFERENCE.sub(lambda match: str(point.get(match.group(1), "")), text)
+    # The schema would take what is left of a reference for one that is still to be replaced.
+    return _REFERENCE.sub(lambda match: str(point.get(match.group(1), "")), text).replace("${", "")
 
 
 def _unknown(text: str, point: Point) -> Iterator[str]:

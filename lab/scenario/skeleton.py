@@ -68,7 +68,7 @@ def _lines(path: Path, config: Config) -> Iterator[str]:
     yield "  #     other: [{open: ''}, {barrier: go}, {read: 100}]"
     yield "  - user: close"
     yield "# expect:"
-    yield "#   log: {contains: a text, absent: /[Ff]ailed/}     # what the driver printed"
+    yield "#   log: {contains: a text, absent: '/[Ff]ailed/'}   # what the driver printed"
     if config.clean:
         yield "#   end: clean                                     # as lab.yaml's `clean:` says"
     if config.model:

@@ -291,7 +291,7 @@ GOOD = "\nsteps: [{a: {open: X}}]\n"
 
 FILES = {
     "empty file": ("", "case.yaml:1: file: is empty: start with `lab: 1`"),
-    "a list": ("- lab", "case.yaml:1: file: is a list, not a mapping: a mapping"),
+    "a list": ("- lab", "case.yaml:1: file: cannot be a list: a scenario, which begins with `lab: 1` and has `steps:`"),
     "no version": ("steps: [{a: open}]", "case.yaml:1: file: 'lab' is missing: `lab: 1`, the version of this language"),
     "another version": ("lab: 2" + GOOD, "case.yaml:1: lab: is 2: `lab: 1`, the version of this language"),
     "no steps": (

@@ -42,6 +42,7 @@ def failures(parse: Parse) -> Callable[[str], list[tuple[str, str]]]:
         "{count: {Called: 4, /^Write/: 2, Read: 0, Close: {min: 1}, Create: {max: 1}}}",
         "{order: [Create, Write, Write, Close]}",
         "{order: [/5 bytes/, /3 bytes/]}",
+        "{pairs: {Create: Close, '/Create Called, (.*)/': '/Close Called, (.*)/'}}",
     ],
 )
 def test_what_holds(failures: Callable[[str], list[tuple[str, str]]], log: str) -> None:
@@ -61,6 +62,13 @@ def test_what_holds(failures: Callable[[str], list[tuple[str, str]]], log: str) 
         ("{order: [Create, Read]}", "contains 'Read' after 'Create'", "it is not there"),
         ("{order: [Create, Create]}", "contains 'Create' after 'Create'", "it comes earlier only"),
         ("{order: [Read, Create]}", "contains 'Read'", "it is not there"),
+        ("{pairs: {Write: Close}}", "has 'Close' for every 'Write'", "none for the line 'Write Called, 3 bytes'"),
+        (
+            "{pairs: {Write: Read}}",
+            "has 'Read' for every 'Write'",
+            "none for the line 'Write Called, 5 bytes', and 1 more",
+        ),
+        ("{pairs: {Read: Close}}", "has 'Close' only after 'Read'", "the line 'Close Called, A'"),
     ],
 )
 def test_what_does_not_hold(
@@ -187,3 +195,51 @@ def test_a_program_that_is_waited_for_may_end_before_the_wait(parse: Parse) -> N
     recorder.line(f'{{"e":"op","id":"2","op":"wait",{done},"code":0}}')
     recorder.line('{"e":"done","ok":true}')
     assert judge(scenario, recorder.observed, KdSlice()) == []
+
+
+CALL = (
+    '{{"e":"op","id":"1","actor":"a","pid":4,"op":"flush","handle":"h","t0":1000,"t1":4500,"ok":false,"err":1{more}}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("expect", "more", "expected", "got"),
+    [
+        ("{status: STATUS_INVALID_DEVICE_REQUEST}", ',"status":3221225488', "", ""),
+        ("{error: 1, status: [STATUS_PENDING, 0xC0000010]}", ',"status":3221225488', "", ""),
+        ("{error: 1, duration: {min: 3ms, max: 4ms}}", "", "", ""),
+        (
+            "{status: STATUS_ACCESS_DENIED}",
+            ',"status":3221225488',
+            "STATUS_ACCESS_DENIED (0xc0000022)",
+            "ERROR_INVALID_FUNCTION (1), STATUS_INVALID_DEVICE_REQUEST (0xc0000010)",
+        ),
+        (
+            "{status: 0xE0001234}",
+            "",
+            "status 0xe0001234",
+            "ERROR_INVALID_FUNCTION (1), no NTSTATUS",
+        ),
+        (
+            "{error: 1, duration: 2ms}",
+            "",
+            "ERROR_INVALID_FUNCTION (1), at most 2 ms",
+            "ERROR_INVALID_FUNCTION (1), 3.5 ms",
+        ),
+        (
+            "{error: 1, duration: {min: 5ms}}",
+            "",
+            "ERROR_INVALID_FUNCTION (1), at least 5 ms",
+            "ERROR_INVALID_FUNCTION (1), 3.5 ms",
+        ),
+    ],
+)
+def test_status_and_duration_of_a_call(parse: Parse, expect: str, more: str, expected: str, got: str) -> None:
+    (scenario,) = parse(f"lab: 1\nisolation: none\nsteps: [{{a: open}}, {{a: {{close: , expect: {expect}}}}}]")
+    recorder = Recorder(io.StringIO())
+    recorder.line('{"e":"hello","v":1,"pid":4}')
+    opened = CALL.replace('"op":"flush"', '"op":"open"').replace('"ok":false,"err":1', '"ok":true,"err":0')
+    recorder.line(opened.format(more=""))
+    recorder.line(CALL.replace('"id":"1"', '"id":"2"').format(more=more))
+    found = [(failure.expected, failure.got) for failure in judge(scenario, recorder.observed, KdSlice())]
+    assert found == ([(expected, got)] if expected else [])
