@@ -1,6 +1,6 @@
 # `make help` says what there is. Everything a target needs, it sets up by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down scenarios test check lint fuzz driver image benchmark clean
+.PHONY: help setup lab-up lab-down crash-drill scenarios test check lint fuzz driver image benchmark clean
 
 BIN := .venv/bin
 PYTEST_FLAGS ?=
@@ -11,6 +11,7 @@ help:
 	@echo "make scenarios   run every scenario (brings the lab up if it is down)"
 	@echo "make test        all tests, and the scenarios against a real guest"
 	@echo "make check       ruff, mypy --strict and the tests that need no VM"
+	@echo "make crash-drill crash and hang the guest on purpose: all must end as it should, with its evidence"
 	@echo "make fuzz        fuzz what reads a target's bytes (FUZZ_SECONDS=60 in all)"
 	@echo "make lab-down    end the VM; its snapshots stay"
 	@echo "make driver      build the driver and its programs into driver/build"
@@ -36,6 +37,9 @@ lab-down: setup
 scenarios: driver
 	@$(BIN)/pytest scenarios $(PYTEST_FLAGS)
 
+crash-drill: driver
+	@$(BIN)/lab drill driver/drill
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
@@ -51,6 +55,7 @@ fuzz: setup
 
 test: lint lab-up
 	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)
+	@$(BIN)/lab drill driver/drill
 	@$(BIN)/pytest examples $(PYTEST_FLAGS); ended=$$?; $(BIN)/lab --config examples/counter/lab.yaml down; exit $$ended
 
 benchmark: driver

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import cli_crash, cli_kd, cli_replay, cli_report, cli_scenario, history
+from lab import cli_crash, cli_drill, cli_kd, cli_replay, cli_report, cli_scenario, history
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 from lab.progress import Progress, plain_console
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_kd.add_commands(commands)
     cli_crash.add_commands(commands)
+    cli_drill.add_commands(commands)
     cli_report.add_commands(commands)
     cli_replay.add_commands(commands)
     cli_scenario.add_commands(commands)

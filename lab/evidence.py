@@ -1,4 +1,4 @@
-"""What a crash leaves, brought into safety: each part with a deadline of its own, each failure noted."""
+"""What a crash or a hang leaves, brought into safety: each part with a deadline of its own, each failure noted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from pathlib import Path
 from lab.crash.kept_scene import load_scene
 from lab.crash.report import CrashReport, make_report
 from lab.crash.scene_symbols import scene_symbols
-from lab.crash.seen import CrashSeen, Part, crash_of
+from lab.crash.seen import CrashSeen, HangSeen, Part, crash_of
 from lab.errors import HungError, InfrastructureError, LabError
 from lab.guest.guest import Guest
 from lab.incidents import Incident, Kind
+from lab.machine.control import call
+from lab.machine.instance import Instance
 
 SCENE_WITHIN = 10.0
 """Seconds from the first sign until the debugger has looked at everything."""
 DUMP_WITHIN = 8.0
 """Seconds that the guest has to write its dump."""
 FETCH_WITHIN = 60.0
+LOOK_WITHIN = 5.0
+"""Seconds for stopping a guest that hangs, and for looking at it."""
+BREAK_IN_WITHIN = 3.0
 CLOCKS_DIFFER = 5.0
 """Seconds: a dump whose time is that much before the crash is of an older one."""
 POLL = 0.1
@@ -30,12 +35,14 @@ SCENE_FILE = "scene.json.gz"
 REPORT_FILE = "crash.json"
 TEXT_FILE = "crash.txt"
 DUMP_FILE = "crash.dmp.gz"
+HANG_DUMP_FILE = "hang.dmp.gz"
 
 
 @dataclass(frozen=True)
 class Sources:
     """Where evidence comes from, and what it is explained with."""
 
+    instance: Instance
     guest: Guest
     logs: Path
     """Where the debugger leaves its scenes."""
@@ -47,27 +54,34 @@ class Sources:
 
 
 class Evidence:
-    """Of one crash, for one directory."""
+    """Of one crash or hang, for one directory. A part that cannot be had is noted, and nothing is raised."""
 
     def __init__(self, sources: Sources, directory: Path) -> None:
         self._sources = sources
         self._directory = directory
         self._parts: list[Part] = []
         self._report: CrashReport | None = None
-        self._first = 0.0
+        self._first = time.time()
 
-    def secure(self) -> CrashSeen | None:
-        """Bring in all there is; None when there was no crash. Raises nothing for a part that cannot be had."""
+    def secure_crash(self) -> CrashSeen | None:
+        """Bring in report, scene and dump; None when there was no crash."""
         incidents = self._sources.incidents()
         if crash_of(incidents) is None:
             return None
         self._first = incidents[0].t
-        self._part("report", self._make_report)
+        self._part("report", self._report_crash)
         if any(each.kind in (Kind.EXCEPTION, Kind.BUGCHECK, Kind.BUGCHECK_STOP) for each in incidents):
-            self._part("dump", self._fetch_dump)
+            self._part("dump", lambda: self._fetch_dump(DUMP_FILE))
         seen = crash_of(self._sources.incidents())
         assert seen  # noqa: S101
         return replace(seen, report=self._report, parts=tuple(self._parts))
+
+    def secure_hang(self, *, leaves_dumps: bool) -> HangSeen:
+        """Stop the guest and look at it; then make it crash, if it `leaves_dumps`, and bring in the dump."""
+        self._part("report", self._report_hang)
+        if leaves_dumps:
+            self._part("dump", self._force_dump)
+        return HangSeen(self._report, tuple(self._parts))
 
     def _part(self, what: str, bring: Callable[[], str]) -> None:
         try:
@@ -76,14 +90,25 @@ class Evidence:
             file, failure = "", str(error)
         self._parts.append(Part(what, time.time() - self._first, file, failure))
 
-    def _make_report(self) -> str:
+    # --- reports ---
+
+    def _report_crash(self) -> str:
+        report = self._explain(self._scene_name())
+        (self._directory / REPORT_FILE).write_text(json.dumps(report.to_json(), indent=1) + "\n")
+        (self._directory / TEXT_FILE).write_text(report.text(), encoding="utf-8")
+        return TEXT_FILE
+
+    def _report_hang(self) -> str:
+        answer = call(self._sources.instance, "look", timeout=LOOK_WITHIN + 5, within=LOOK_WITHIN)
+        self._explain(str(answer["file"]))
+        return SCENE_FILE
+
+    def _explain(self, scene_name: str) -> CrashReport:
         found = self._directory / SCENE_FILE
-        shutil.copyfile(self._sources.logs / self._scene_name(), found)
+        shutil.copyfile(self._sources.logs / scene_name, found)
         scene = load_scene(found)
         self._report = make_report(scene, scene_symbols(scene, self._sources.symbols), self._sources.symbols)
-        (self._directory / REPORT_FILE).write_text(json.dumps(self._report.to_json(), indent=1) + "\n")
-        (self._directory / TEXT_FILE).write_text(self._report.text(), encoding="utf-8")
-        return TEXT_FILE
+        return self._report
 
     def _scene_name(self) -> str:
         """The newest, once nothing more is to come."""
@@ -96,17 +121,24 @@ class Evidence:
                 raise HungError(f"the debugger saw no scene of it within {SCENE_WITHIN:g} s")
             time.sleep(POLL)
 
-    def _fetch_dump(self) -> str:
-        guest = self._sources.guest
+    # --- dumps ---
+
+    def _force_dump(self) -> str:
+        self._first = time.time()
+        call(self._sources.instance, "crash", timeout=BREAK_IN_WITHIN + 5, within=BREAK_IN_WITHIN)
+        return self._fetch_dump(HANG_DUMP_FILE)
+
+    def _fetch_dump(self, name: str) -> str:
+        """The guest's own, as soon as it is written."""
+        if not self._sources.dumps:
+            raise InfrastructureError("this guest writes no dumps")
         deadline = time.time() + DUMP_WITHIN
         while True:
             for remote in self._sources.dumps:
-                written = guest.modified(remote)
+                written = self._sources.guest.modified(remote)
                 if written is not None and written > self._first - CLOCKS_DIFFER:
-                    guest.fetch(remote, self._directory / DUMP_FILE, FETCH_WITHIN)
-                    return DUMP_FILE
-            if not self._sources.dumps:
-                raise InfrastructureError("this guest writes no dumps")
+                    self._sources.guest.fetch(remote, self._directory / name, FETCH_WITHIN)
+                    return name
             if time.time() > deadline:
                 raise HungError(f"the guest wrote no dump within {DUMP_WITHIN:g} s")
             time.sleep(POLL)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.config import Config
-from lab.crash.seen import CrashSeen, crash_of
+from lab.crash.seen import CrashSeen, HangSeen, crash_of
 from lab.debugger import Debugger
 from lab.errors import GuestLostError, InfrastructureError, UsageError
 from lab.evidence import Evidence, Sources
@@ -201,11 +201,11 @@ class RunningLab:
 
     def recover(self, reason: str) -> None:
         """Make the lab usable again after a crash or a hang; a VM that died is started again."""
+        begin = time.monotonic()
         try:
             self.mark(None, f"recovering: {reason}")
             self.restore()
         except GuestLostError:
-            begin = time.monotonic()
             fresh = self._restart()
             self.image = fresh.image
             self._attach(fresh.status)
@@ -221,11 +221,20 @@ class RunningLab:
 
     def secure_crash(self, directory: Path) -> CrashSeen | None:
         """Bring what the crash left into `directory`: report, what the debugger saw, dump. None: there was none."""
-        return Evidence(self._sources(), directory).secure()
+        return Evidence(self._sources(), directory).secure_crash()
+
+    def secure_hang(self, directory: Path) -> HangSeen:
+        """Stop a guest that hangs, and bring what is to be seen into `directory`. The guest may be dead afterwards."""
+        return Evidence(self._sources(), directory).secure_hang(leaves_dumps="crash-dump" in self.capabilities)
+
+    def pulse(self) -> dict[str, float]:
+        """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes."""
+        return call(self.instance, "pulse")
 
     def _sources(self) -> Sources:
         drivers = dict.fromkeys(each.file.parent for each in self.config.drivers.values())
         return Sources(
+            instance=self.instance,
             guest=self.another_guest(),
             logs=self.logs,
             dumps=self.image.dumps,

@@ -14,7 +14,7 @@ MAX_NAME = 200
 
 _SYSTEM = {
     "hal", "ntdll", "kernel32", "kernelbase", "winedevice", "ucrtbase", "msvcrt", "kdcom", "verifier", "verifierext",
-    "wdf01000", "ci", "fltmgr",
+    "wdf01000", "ci", "fltmgr", "sechost", "advapi32", "rpcrt4", "setupapi", "ksecdd", "version",
 }  # fmt: skip
 _KERNELS = ("ntoskrnl", "ntkrnl", "ntkrpamp", "ntkrla57")
 _HELPERS = {

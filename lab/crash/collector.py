@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from lab.crash.look import Look
 from lab.crash.scene import Scene
 from lab.errors import HungError
 from lab.incidents import Kind
+from lab.kd import requests
 from lab.kd.bugcheck import Bugcheck
 from lab.kd.client import KdClient
 from lab.kd.events import BugcheckEvent, KdEvent, LinkLostEvent, StopEvent, describe
@@ -48,6 +50,8 @@ class Collector:
         """Of the exception that a bugcheck may follow."""
         self._boot = -1
         self._count = 0
+        self._forced = False
+        """Is the next stop a crash of our own making? It was looked at before."""
         self._closing = threading.Event()
         self._events = client.subscribe()
         self._thread = threading.Thread(target=self._run, name="crash-collector", daemon=True)
@@ -63,9 +67,33 @@ class Collector:
         self._thread.join(CLOSE_WITHIN)
         self._events.close()
 
+    def look_now(self, within: float) -> str:
+        """Stop the target, look at it, and let it run; the file of the scene. Takes little more than `within` seconds.
+
+        Raises HungError when it does not stop, GuestLostError.
+        """
+        begin = time.monotonic()
+        stop = self._client.break_in(within / 2)
+        try:
+            look = Look(self._client, stop, self._images, within - (time.monotonic() - begin))
+            scene = look.scene("a hang, stopped by the kernel debugger")
+        finally:
+            self._client.resume()
+        self._count += 1
+        path = self._directory / f"hang-{self._count}.scene.json.gz"
+        save_scene(scene, look.memory, path)
+        return path.name
+
+    def crash_now(self, within: float) -> None:
+        """Make the kernel die, so that it writes its dump. Raises HungError when it does not stop for that."""
+        self._client.break_in(within)
+        self._forced = True
+        self._client.resume(message=requests.cause_bugcheck())
+
     def _wants(self, stop: StopEvent) -> bool:
         """Called by the client's own thread."""
-        if self._closing.is_set() or is_user_mode(stop.change):
+        forced, self._forced = self._forced, False
+        if forced or self._closing.is_set() or is_user_mode(stop.change):
             return False
         fatal = stop.reason == BUGCHECK or (stop.reason == EXCEPTION and not stop.first_chance)
         if fatal:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab.crash.kept_memory import KeptMemory
 from lab.crash.scene import ExceptionRecord, Scene, SceneModule, SceneThread
+from lab.crash.waits import waits_for
 from lab.errors import LabError
 from lab.kd.bugcheck import Bugcheck
 from lab.kd.client import KdClient
@@ -57,6 +58,7 @@ class Look:
         self._modules: list[SceneModule] = []
         self._symbols = Symbols([])
         self._contexts: dict[int, Context] = {}
+        self._waits: dict[int, str] = {}
         self._version = ""
         self._machine = Machine.AMD64
 
@@ -89,7 +91,12 @@ class Look:
             exception=self._exception(),
             modules=tuple(self._modules),
             threads=tuple(
-                SceneThread(self._label(number), context.all_registers, crash and number == self.stop.processor)
+                SceneThread(
+                    self._label(number),
+                    context.all_registers,
+                    crash and number == self.stop.processor,
+                    self._waits.get(number, ""),
+                )
                 for number, context in self._contexts.items()
             ),
             notes=tuple(self.notes),
@@ -152,6 +159,7 @@ class Look:
             return
         self.memory.keep(context.stack_pointer, STACK_BYTES)
         frames = unwind(context.registers, self.memory.read, self._symbols, MAX_FRAMES)
+        self._waits[number] = waits_for(frames, self.memory.read)
         last = frames[-1].stack if frames else context.stack_pointer
         self.memory.keep(context.stack_pointer, min(last - context.stack_pointer + ABOVE, MAX_STACK))
 

@@ -63,3 +63,12 @@ def crash_of(incidents: Sequence[Incident]) -> CrashSeen | None:
     if telling.kind not in (Kind.BUGCHECK, Kind.HOST_DEATH):
         return CrashSeen(telling.text)
     return CrashSeen(telling.text, telling.extras["code"], tuple(telling.extras["parameters"]))
+
+
+@dataclass(frozen=True)
+class HangSeen:
+    """A guest that hung, as the debugger saw it."""
+
+    report: CrashReport | None = None
+    """None when it could not be stopped."""
+    parts: tuple[Part, ...] = ()

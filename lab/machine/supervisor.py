@@ -54,6 +54,10 @@ class Supervisor:
             "kd-serve": self._kd_serve,
             "save": self._save,
             "load": self._load,
+            "look": self._look,
+            "crash": self._crash,
+            "pulse": self._pulse,
+            "nmi": self._nmi,
             "stop": self._ask_stop,
         }
 
@@ -175,6 +179,20 @@ class Supervisor:
             raise InfrastructureError(f"this VM has no snapshot {tag!r}", "make one: lab down; lab up")
         async with self._one_at_a_time:
             await self._vm.load(tag, known["link"])
+        return {}
+
+    async def _look(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"file": await asyncio.to_thread(self._vm.look, float(request["within"]))}
+
+    async def _crash(self, request: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.to_thread(self._vm.crash, float(request["within"]))
+        return {}
+
+    async def _pulse(self, _request: dict[str, Any]) -> dict[str, Any]:
+        return dict(await self._vm.pulse())
+
+    async def _nmi(self, _request: dict[str, Any]) -> dict[str, Any]:
+        await self._vm.inject_nmi()
         return {}
 
     async def _ask_stop(self, _request: dict[str, Any]) -> dict[str, Any]:

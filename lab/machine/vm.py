@@ -140,6 +140,37 @@ class VirtualMachine:
         assert self._kd  # noqa: S101
         self._kd.sync(timeout)
 
+    def look(self, within: float) -> str:
+        """Stop the guest in the debugger, look at it, let it run; the file of what was seen, in the logs."""
+        assert self._collector  # noqa: S101
+        if self.debugger() is not None:
+            raise InfrastructureError(f"a debugger is attached ({self.debugger()}): it is not disturbed")
+        return self._collector.look_now(within)
+
+    def crash(self, within: float) -> None:
+        """Make the guest crash by the debugger, for its dump's sake."""
+        assert self._collector  # noqa: S101
+        self._collector.crash_now(within)
+
+    async def pulse(self) -> dict[str, float]:
+        """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes read and written."""
+        statistics = await self._monitor.execute("query-blockstats")
+        assert isinstance(statistics, list)  # noqa: S101
+        disk = sum(each["stats"]["rd_bytes"] + each["stats"]["wr_bytes"] for each in statistics)
+        processors = await self._monitor.execute("query-cpus-fast")
+        assert isinstance(processors, list)  # noqa: S101
+        threads = {each["thread-id"] for each in processors}
+        return {"cpu": sum(map(self._thread_seconds, threads)), "disk": float(disk)}
+
+    def _thread_seconds(self, thread: int) -> float:
+        """Processor time of one of QEMU's threads; under TCG all virtual processors may share one."""
+        fields = Path(f"/proc/{self.pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def inject_nmi(self) -> None:
+        """Interrupt the guest in a way that it cannot mask."""
+        await self._monitor.execute("inject-nmi")
+
     def set_policy(self, policy: Policy) -> None:
         """How the kernel debugger reacts to stops and prompts from now on."""
         assert self._kd  # noqa: S101

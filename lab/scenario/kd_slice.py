@@ -24,7 +24,7 @@ class KdSlice:
     @property
     def text(self) -> str:
         """All that was printed, byte for byte as latin-1; without the traffic program's markers."""
-        return "".join(str(entry["text"]) for entry in self.entries if _is_print(entry))
+        return "".join(str(entry["text"]) for entry in self.entries if is_print(entry))
 
     def caused_by(self, step: str | None, actors: frozenset[str]) -> KdSlice:
         """What was printed in the step, for one of the actors; None and empty: in any, for anybody."""
@@ -58,7 +58,7 @@ class KdSlice:
         origin = ""
         for entry in self.entries:
             text = str(entry["text"])
-            if _is_print(entry):
+            if is_print(entry):
                 if not rest and _origin(entry) != origin:
                     origin = _origin(entry)
                     result.append(f"[{printable(origin or 'no step', MAX_LINE)}]")
@@ -81,7 +81,8 @@ class KdSlice:
         return self
 
 
-def _is_print(entry: dict[str, Any]) -> bool:
+def is_print(entry: dict[str, Any]) -> bool:
+    """Printed by the driver, or a program; not one of the traffic program's markers."""
     return entry["kind"] == "print" and "marker" not in entry
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from lab.scenario.running import RunningGuest
 
 POLL = 0.05
-AFTERMATH = 2.0
-"""Seconds that a guest gets to say what became of the operations that a crash cut off."""
+AFTERMATH = 0.5
+"""Seconds for what the traffic program had told before the guest died."""
 
 
 class Performance:

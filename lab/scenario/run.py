@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from lab import __name__ as package
-from lab.crash.seen import CrashSeen
 from lab.document import printable
 from lab.errors import Cause, HungError, LabError
 from lab.incidents import Incident
 from lab.report.scenario_report import write_report
+from lab.scenario.aftermath import Aftermath
 from lab.scenario.artifacts import ArtifactDirectory
 from lab.scenario.history import history_of
 from lab.scenario.judge import judge, judge_prompts
 from lab.scenario.judge_crash import judge_crash
-from lab.scenario.kd_slice import KdSlice, log_end, read_slice
+from lab.scenario.kd_slice import KdSlice, is_print, log_end, read_slice
 from lab.scenario.log_expectations import ATTRIBUTION
 from lab.scenario.model import ExpectedCrash, Isolation, Scenario
 from lab.scenario.observed import Recorder
 from lab.scenario.oracle import Answer, ask_model
 from lab.scenario.performance import Performance
+from lab.scenario.pulse import Beat, liveness
 from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningLab
 from lab.scenario.schedule import judge_order
@@ -36,6 +37,8 @@ RESULT_VERSION = 1
 SCRIPT = r"C:\lab\run\scenario.traffic"
 GRACE = 3.0
 """Seconds that the traffic program gets to report its own time-out before its command is given up."""
+BEAT = 1.0
+"""Seconds between two looks at what the guest has used."""
 SYNC_TIMEOUT = 10.0
 SYNC_TIMEOUT_HUNG = 2.0
 
@@ -62,7 +65,8 @@ class _Run:
         self._timings: dict[str, float] = {}
         self._recorder: Recorder | None = None
         self._kd = KdSlice()
-        self._crash: CrashSeen | None = None
+        self._aftermath = Aftermath(lab, artifacts)
+        self._beats: list[Beat] = []
         self._began = time.time()
 
     def verdict(self) -> Verdict:
@@ -111,17 +115,8 @@ class _Run:
     def _crashed(self, details: list[str]) -> Verdict:
         """Bring in what the crash left, while the guest is still there."""
         with self._phase("crash"):
-            self._crash = self._lab.secure_crash(self._artifacts.directory) or self._lab.crash_seen()
-        assert self._crash  # noqa: S101
-        missing = [f"no {part.what}: {part.failure}" for part in self._crash.parts if part.failure]
-        return self._ended(Cause.CRASHED, self._crash.reason, [*self._report_lines(), *missing, *details])
-
-    def _report_lines(self) -> list[str]:
-        """The calls that led to the crash, and where to read on."""
-        report = self._crash.report if self._crash else None
-        if report is None or report.faulting is None:
-            return []
-        return ["the calls that led there (all of it is in crash.txt):", *map(str, report.faulting.calls[:12])]
+            reason, lines = self._aftermath.of_crash()
+        return self._ended(Cause.CRASHED, reason, [*lines, *details])
 
     def _ended(self, cause: Cause, reason: str, details: list[str]) -> Verdict:
         return Verdict(self._scenario, cause, printable(reason.replace("\n", "; "), 500), details=details)
@@ -173,7 +168,7 @@ class _Run:
             argv = [program, "run", SCRIPT]
             performance = Performance(self._lab.guest, argv, self._recorder.line, self._scenario.timeout + GRACE)
             try:
-                code = performance.wait(self._is_dead)
+                code = performance.wait(self._watch)
             except HungError as error:
                 hung = error
         with self._phase("sync"):
@@ -182,7 +177,13 @@ class _Run:
             self._kd = read_slice(self._lab.kd_log, start)
             return self._decide(self._recorder, code, hung)
 
-    def _is_dead(self) -> bool:
+    def _watch(self) -> bool:
+        """Feel the guest's pulse once a second. Is it dead?"""
+        now = time.monotonic()
+        if self._recorder and (not self._beats or now - self._beats[-1].t >= BEAT):
+            with suppress(LabError):
+                used = self._lab.pulse()
+                self._beats.append(Beat(now, used["cpu"], used["disk"], len(self._recorder.observed.ops)))
         return any(each.cause is not None for each in self._lab.incidents())
 
     def _sync(self, hung: HungError | None) -> HungError | None:
@@ -220,7 +221,7 @@ class _Run:
 
     def _as_wanted(self, wanted: ExpectedCrash, crashed: Verdict, recorder: Recorder) -> Verdict:
         """The verdict on a crash that had to come: what came before it is judged, and whether it is the right one."""
-        differences = judge_crash(wanted, self._crash)
+        differences = judge_crash(wanted, self._aftermath.crash)
         if differences:
             crashed.failures = differences
             crashed.reason += f" (the scenario has to end in {wanted})"
@@ -242,7 +243,17 @@ class _Run:
         else:
             reason = str(hung)
         faults = [printable(fault.what, 300) for fault in recorder.observed.faults]
-        return self._ended(Cause.HUNG, reason, [*pending, *faults])
+        return self._looked_into(reason, recorder.observed.pending(self._scenario) if pending else [], faults)
+
+    def _looked_into(self, reason: str, pending: list[str], faults: list[str]) -> Verdict:
+        """Say how the guest was, then stop it and see where everybody stands."""
+        now = time.time()
+        prints = [(now - entry["t"], entry["text"]) for entry in self._kd.entries if is_print(entry)]
+        state = liveness(self._beats, prints, time.monotonic())
+        verdict = self._ended(Cause.HUNG, f"{reason}; {state}", [f"not returned: {each}" for each in pending] + faults)
+        with self._phase("hang"):
+            verdict.details += self._aftermath.of_hang(reason, state, pending)
+        return verdict
 
     @property
     def _own_kd(self) -> KdSlice:
@@ -256,7 +267,7 @@ class _Run:
         history = history_of(scenario, seen)
         failures = [*judge_prompts(scenario, self._kd), *judge_order(scenario, seen.order.blocks)]
         failures += judge(scenario, seen, self._own_kd, history)
-        if scenario.crash is not None and self._crash is None:
+        if scenario.crash is not None and self._aftermath.crash is None:
             failures = judge_crash(scenario.crash, None) + failures
         answer = self._ask_model(history)
         failures += answer.failures(contradiction_wanted=scenario.is_contradicted)
@@ -330,31 +341,12 @@ class _Run:
             "operations": verdict.operations,
             "timings": dict(verdict.timings),
             "incidents": [each.to_json() for each in self._incidents()],
-            "crash": self._crash_json(),
-            "signature": self._signature,
+            **self._aftermath.to_json(),
             "from": self._attestation(),
         }
 
     def _incidents(self) -> list[Incident]:
         return self._lab.incidents() if self._recorder else []
-
-    @property
-    def _signature(self) -> dict[str, str] | None:
-        """By which the same crash is known again."""
-        report = self._crash.report if self._crash else None
-        return {"hash": report.signature.hash, "text": report.signature.text} if report else None
-
-    def _crash_json(self) -> dict[str, Any] | None:
-        crash = self._crash
-        if crash is None:
-            return None
-        return {
-            "text": crash.text,
-            "code": crash.code,
-            "parameters": list(crash.parameters),
-            "headline": crash.report.headline if crash.report else None,
-            "evidence": [part.to_json() for part in crash.parts],
-        }
 
     def _attestation(self) -> dict[str, Any]:
         try:

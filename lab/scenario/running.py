@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from lab.crash.seen import CrashSeen
+from lab.crash.seen import CrashSeen, HangSeen
 from lab.debugger import Debugger
 from lab.incidents import Incident
 from lab.scenario.model import Scenario
@@ -88,6 +88,14 @@ class RunningLab(Protocol):
 
     def secure_crash(self, directory: Path) -> CrashSeen | None:
         """Bring what the crash left into `directory`: report, what the debugger saw, dump."""
+        ...
+
+    def secure_hang(self, directory: Path) -> HangSeen:
+        """Stop a guest that hangs, bring what is to be seen into `directory`. The guest may be dead afterwards."""
+        ...
+
+    def pulse(self) -> dict[str, float]:
+        """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes. Raises LabError."""
         ...
 
     def attestation(self) -> dict[str, Any]:

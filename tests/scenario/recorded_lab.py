@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lab.crash.seen import CrashSeen, Part, crash_of
+from lab.crash.seen import CrashSeen, HangSeen, Part, crash_of
 from lab.debugger import Debugger
 from lab.incidents import Incident, Kind
 from lab.scenario.model import Scenario
@@ -145,6 +145,13 @@ class RecordedLab:
         return (
             replace(seen, parts=(Part("report", 0.5, "crash.txt"), Part("dump", 9.0, failure="none"))) if seen else None
         )
+
+    def secure_hang(self, directory: Path) -> HangSeen:
+        (directory / "scene.json.gz").write_bytes(b"what was seen")
+        return HangSeen(None, (Part("report", 2.0, "scene.json.gz"),))
+
+    def pulse(self) -> dict[str, float]:
+        return {"cpu": 0.0, "disk": 0.0}
 
     def attestation(self) -> dict[str, Any]:
         if self.attestation_error:

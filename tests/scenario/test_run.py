@@ -183,8 +183,14 @@ def test_an_operation_cut_off_by_a_kill_of_the_scenario_is_no_failure(run: Run) 
 def test_a_request_that_never_comes_back_is_hung_with_the_pending_operation(run: Run) -> None:
     verdict = run("never-completed")
     assert verdict.cause is Cause.HUNG
-    assert verdict.reason == "not returned: step 3@victim.1, victim: ioctl fault (for 2026 ms)"
-    assert verdict.details == [verdict.reason]
+    pending = "not returned: step 3@victim.1, victim: ioctl fault (for 2026 ms)"
+    assert verdict.reason.startswith(f"{pending}; ")
+    assert verdict.details[0] == pending
+    assert verdict.artifacts
+    assert (verdict.artifacts / "hang.txt").read_text().startswith(verdict.reason)
+    hang = json.loads((verdict.artifacts / "hang.json").read_text())
+    assert hang["pending"] == ["step 3@victim.1, victim: ioctl fault (for 2026 ms)"]
+    assert result_of(verdict)["signature"]["text"] == "hung victim: ioctl fault"
 
 
 def test_a_command_that_does_not_end_is_hung_with_the_step_it_was_at(run: Run) -> None:
@@ -192,12 +198,13 @@ def test_a_command_that_does_not_end_is_hung_with_the_step_it_was_at(run: Run) -
     cut = replace(playback, events=playback.events[:4], error=HungError("did not end within 33 s"))
     verdict = run(playback=cut)
     assert verdict.cause is Cause.HUNG
-    assert verdict.reason == "not returned: step 3, writer: write 5 bytes 'hello'"
+    assert verdict.reason.startswith("not returned: step 3, writer: write 5 bytes 'hello'; slow: it still gets on;")
 
 
 def test_a_debugger_that_does_not_answer_is_hung(run: Run) -> None:
     verdict = run(playback=replace(own("shared"), sync_error=HungError("the target does not break in")))
-    assert (verdict.cause, verdict.reason) == (Cause.HUNG, "the target does not break in")
+    assert verdict.cause is Cause.HUNG
+    assert verdict.reason.startswith("the target does not break in; ")
 
 
 def test_a_dead_driver_host_is_crashed_whatever_else_went_wrong(run: Run) -> None:
