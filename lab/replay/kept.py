@@ -41,10 +41,11 @@ class Kept:
         return self.record.text("from", "image")
 
     def scenario(self) -> Scenario:
-        """The scenario at its point of the matrix, with what the debugger served then."""
+        """The scenario at its point of the matrix, with the seed and what the debugger served then."""
         path = self._inputs / Path(self.record.text("file") or "scenario.yaml").name
         wanted = self.record.result.get("point")
-        for each in load_scenarios(path, self.config):
+        seed = self.record.result.get("seed")
+        for each in load_scenarios(path, self.config, seed if isinstance(seed, int) else None):
             if dict(each.point) == wanted:
                 serve = {**each.debugger.serve, **self.config.debugger.serve}
                 return replace(each, debugger=replace(each.debugger, serve=serve))

@@ -28,7 +28,7 @@ debugger: {serve: {'\SystemRoot\lab.sys': build/served.sys}}
 """
 SCENARIO = r"""
 lab: 1
-seed: 77
+seed: random
 matrix: {driver: [one, two]}
 actors: {tool: {program: tool.exe}}
 steps:
@@ -55,7 +55,7 @@ def kept(project: Path, tmp_path: Path) -> Path:
     directory = tmp_path / "left"
     directory.mkdir()
     config = load_config(project / "lab.yaml")
-    scenario = load_scenarios(project / "scenarios" / "some.yaml", config)[0]
+    scenario = load_scenarios(project / "scenarios" / "some.yaml", config, seed=77)[0]
     keep_inputs(directory, config, scenario, project / "build" / "traffic.exe")
     result = {
         "cause": "failed",
@@ -63,6 +63,7 @@ def kept(project: Path, tmp_path: Path) -> Path:
         "file": str(scenario.path),
         "point": dict(scenario.point),
         "scenario": "x",
+        "seed": scenario.seed,
     }
     (directory / "result.json").write_text(json.dumps(result))
     return directory
