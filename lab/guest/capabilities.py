@@ -19,7 +19,13 @@ CAPABILITIES = {
     "nmi-crash": "an NMI makes the kernel crash, whatever it is doing",
     "other-users": "a process can run as a user who is no administrator",
     "print-process": "each print says which user process it was made for",
+    "schedule-fuzzing": "threads of the driver can be preempted by a seed",
     "sftp": "files can be copied over SSH",
     "user-buffers": "with neither buffered nor direct I/O the driver sees the caller's own pointers",
+    "verifier-deadlock": "Driver Verifier finds locks that are taken in different orders",
+    "verifier-io": "Driver Verifier watches what happens to IRPs",
+    "verifier-irql": "Driver Verifier takes paged pool away at a raised IRQL",
+    "verifier-pool-tracking": "Driver Verifier finds what a driver leaks until it is unloaded",
+    "verifier-special-pool": "Driver Verifier finds overruns of pool memory, and its use after it was freed",
     "winrm": "commands run over WinRM",
 }
