@@ -14,11 +14,14 @@ static void conduct_service(const struct op *op, struct outcome *outcome) {
     enum service_action action = (enum service_action)op->number;
     const wchar_t *name = text_to_wide(&arena, op->handle);
     const wchar_t *path = service_action_has_path(action) ? text_to_wide(&arena, op->path) : NULL;
-    struct service_result result = service_perform(action, name, path, op->timeout_ms);
+    const struct verifier *verifier = op->is_verified ? &op->verifier : NULL;
+    struct service_result result = service_perform(action, name, path, verifier, op->timeout_ms);
     outcome->ok = result.error == 0;
     outcome->error = result.error;
     outcome->part = result.part;
     outcome->state = result.state;
+    outcome->has_verified = result.has_verified;
+    outcome->verified = result.verified;
     arena_reset(&arena);
 }
 

@@ -32,6 +32,7 @@ void event_op(struct buffer *buffer, const struct op *op, struct text actor, uin
     if (outcome->has_code) buffer_format(buffer, ",\"code\":%u", outcome->code);
     if (outcome->part) buffer_format(buffer, ",\"part\":\"%s\"", outcome->part);
     if (outcome->state) buffer_format(buffer, ",\"state\":\"%s\"", outcome->state);
+    if (outcome->has_verified) buffer_format(buffer, ",\"verified\":%u", outcome->verified);
     if (outcome->what) buffer_format(buffer, ",\"what\":%j", text_from(outcome->what));
     if (outcome->gone) buffer_format(buffer, ",\"gone\":true");
     if (outcome->skipped) buffer_format(buffer, ",\"skipped\":true");

@@ -15,6 +15,8 @@ struct outcome {
     bool has_code; /* exit, crash, kill, wait */
     uint32_t code;
     const char *part, *state; /* service */
+    bool has_verified;        /* service reload */
+    uint32_t verified;
     const char *what;         /* why the system was not asked */
     bool gone, skipped;
 };

@@ -65,7 +65,7 @@ static int run_service(wchar_t **arguments) {
     clock_start(clock_ticks());
     struct op op = {.kind = OP_SERVICE, .id = LITERAL("-"), .handle = narrow(arguments[2]), .number = action};
     struct outcome outcome = {.t0 = clock_now()};
-    struct service_result result = service_perform(action, arguments[2], arguments[3], SERVICE_WAIT_MS);
+    struct service_result result = service_perform(action, arguments[2], arguments[3], NULL, SERVICE_WAIT_MS);
     outcome.t1 = clock_now();
     outcome.ok = result.error == 0;
     outcome.error = result.error;

@@ -178,6 +178,16 @@ static const char *parse_type(struct arguments *arguments, struct op *op) {
     return op->output.length > 0 ? NULL : "an awaited text that is not empty";
 }
 
+static const char *parse_verify(struct arguments *arguments, struct op *op) {
+    struct text keyword, level, seed;
+    if (!next_text(arguments, &keyword)) return NULL;
+    if (!text_is(keyword, "verify")) return "`verify` behind the path, or nothing";
+    if (!next_text(arguments, &level) || !next_text(arguments, &seed)) return missing;
+    op->is_verified = true;
+    if (!text_decimal(level, UINT32_MAX, &op->verifier.level)) return "LEVEL is 0 to 4294967295";
+    return text_decimal(seed, UINT32_MAX, &op->verifier.seed) ? NULL : "SEED is 0 to 4294967295";
+}
+
 static const char *parse_service(struct arguments *arguments, struct op *op) {
     struct text token;
     enum service_action action;
@@ -187,7 +197,8 @@ static const char *parse_service(struct arguments *arguments, struct op *op) {
     const char *fault = parse_handle(arguments, op);
     if (fault) return fault;
     if (!utf8_is_valid(op->handle)) return "NAME is UTF-8";
-    return service_action_has_path(action) ? parse_path(arguments, op) : NULL;
+    if (service_action_has_path(action)) fault = parse_path(arguments, op);
+    return !fault && action == ACTION_RELOAD ? parse_verify(arguments, op) : fault;
 }
 
 static const struct rule {
@@ -211,7 +222,7 @@ static const struct rule {
     [OP_KILL] = {"kill", "kill", BY_CONDUCTOR | ON_ACTOR | ON_PROGRAM, parse_kill},
     [OP_WAIT] = {"wait", "wait", ON_ACTOR | ON_PROGRAM, parse_nothing},
     [OP_TYPE] = {"type", "type DATA [await DATA]", ON_PROGRAM, parse_type},
-    [OP_SERVICE] = {"service", "service ACTION NAME [PATH]", BY_CONDUCTOR, parse_service},
+    [OP_SERVICE] = {"service", "service ACTION NAME [PATH [verify LEVEL SEED]]", BY_CONDUCTOR, parse_service},
 };
 
 const char *op_name(enum op_kind kind) {

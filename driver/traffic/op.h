@@ -3,6 +3,7 @@
 
 #include "data.h"
 #include "text.h"
+#include "verifier.h"
 
 enum op_kind {
     OP_OPEN,
@@ -60,6 +61,8 @@ struct op {
     struct text request;  /* write, read, ioctl that are only begun; cancel, finish */
     bool is_overlapped;   /* open */
     struct text path;     /* open, service create and reload */
+    bool is_verified;     /* service reload: Driver Verifier is told first */
+    struct verifier verifier;
     struct data input;    /* write, ioctl, type */
     struct data output;   /* read, ioctl; the awaited text of type */
     uint32_t number;      /* access mask, ioctl code, ms, barrier count, exit code, enum service_action */

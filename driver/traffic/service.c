@@ -36,6 +36,7 @@ static const wchar_t load_order_group[] = L"Extended Base";
 struct control {
     SC_HANDLE manager, service;
     const wchar_t *name, *path;
+    const struct verifier *verifier;
     uint32_t wait_ms;
     const char *part;
 };
@@ -87,6 +88,11 @@ static uint32_t create(struct control *control) {
     return control->service ? 0 : GetLastError();
 }
 
+static uint32_t verify(struct control *control) {
+    control->part = "verify";
+    return control->verifier ? verifier_set(control->path, control->verifier) : 0;
+}
+
 static uint32_t start(struct control *control) {
     control->part = "start";
     if (!api.start_service(control->service, 0, NULL)) return GetLastError();
@@ -115,12 +121,14 @@ static uint32_t reload(struct control *control) {
     uint32_t state, error = open_service(control);
     if (error == ERROR_SERVICE_DOES_NOT_EXIST) {
         error = create(control);
+        if (!error) error = verify(control);
         return error ? error : start(control);
     }
     control->part = "stop";
     if (!error) error = query(control, &state);
     if (!error && state != SERVICE_STOPPED) error = stop(control);
     if (!error) error = configure(control);
+    if (!error) error = verify(control);
     return error ? error : start(control);
 }
 
@@ -150,8 +158,9 @@ static const char *state_after(struct control *control) {
 }
 
 struct service_result service_perform(enum service_action action, const wchar_t *name, const wchar_t *path,
-                                      uint32_t wait_ms) {
-    struct control control = {.name = name, .path = path, .wait_ms = wait_ms, .part = service_action_name(action)};
+                                      const struct verifier *verifier, uint32_t wait_ms) {
+    struct control control = {
+        .name = name, .path = path, .verifier = verifier, .wait_ms = wait_ms, .part = service_action_name(action)};
     struct service_result result = {.state = "unknown"};
     if (action == ACTION_RELOAD) control.part = "stop";
     if (!load_api()) {
@@ -165,5 +174,7 @@ struct service_result service_perform(enum service_action action, const wchar_t 
     if (control.service) api.close_handle(control.service);
     if (control.manager) api.close_handle(control.manager);
     result.part = control.part;
+    result.has_verified = verifier && !result.error;
+    if (result.has_verified) result.verified = verifier_level(path);
     return result;
 }
