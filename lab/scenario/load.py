@@ -21,6 +21,7 @@ from lab.scenario.model import ExpectedCrash, Isolation, Scenario
 from lab.scenario.plan import Planner
 from lab.scenario.schedule import read_schedule
 from lab.scenario.values import Report, milliseconds
+from lab.scenario.verification import wanted_verifier
 from lab.structure import check_structure, structure_problems
 
 TIMEOUT = "30s"
@@ -125,6 +126,7 @@ def _scenario(
     driver = _driver(data.get("driver"), point, config, report)
     isolation = Isolation(data.get("isolation", "reload"))
     seed = drawn if data.get("seed") == "random" else data.get("seed", 0)
+    verifier = wanted_verifier(data, point, seed, isolation, report)
     wanted = data.get("expect", {})
     cast = Cast(data.get("actors", {}), config, report, seed)
     end = end_state(wanted.get("end"), config, report)
@@ -137,7 +139,9 @@ def _scenario(
         point=point,
         description=data.get("description", ""),
         driver=driver,
-        requires=frozenset(data.get("requires", [])) | implied_capabilities(log, plan, cast.actors),
+        requires=frozenset(data.get("requires", []))
+        | implied_capabilities(log, plan, cast.actors)
+        | frozenset(verifier.requires()),
         isolation=isolation,
         timeout=timeout_ms / 1000,
         actors=cast.actors + asker(plan),
@@ -147,6 +151,7 @@ def _scenario(
         device=config.device,
         judged_by=judging_model(wanted, config, cast, report),
         is_contradicted=is_contradicted(wanted),
+        verifier=verifier,
         debugger=read_debugger(document, config.root, problems).over(config.debugger),
         schedule=read_schedule(data.get("schedule"), seed, path.parent, plan, report),
         crash=_crash(wanted.get("crash"), report),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from lab.config import DriverSpec, IoctlSpec, ModelSpec
 from lab.debugger import Debugger
@@ -13,6 +14,7 @@ from lab.scenario.known_issue import KnownIssue
 from lab.scenario.pattern import Pattern
 from lab.traffic.data import Data
 from lab.traffic.schedule import Schedule
+from lab.verifier import Verifier
 
 
 class Isolation(Enum):
@@ -208,6 +210,8 @@ class Scenario:
     """The reference model that has to explain the history."""
     is_contradicted: bool = False
     """It has to contradict the history instead: the scenario plants a fault."""
+    verifier: Verifier = field(default_factory=Verifier)
+    """What is checked in the driver from its load on."""
     debugger: Debugger = field(default_factory=Debugger)
     """What the kernel debugger does by itself meanwhile."""
     schedule: Schedule | None = None
@@ -228,6 +232,13 @@ class Scenario:
         """`shared-name[my-driver]`; without a matrix just `shared-name`."""
         point = "-".join(str(value) for value in self.point.values())
         return f"{self.name}[{point}]" if self.point else self.name
+
+    @property
+    def schedule_json(self) -> Any:
+        """As scenarios say it."""
+        if self.verifier.fuzz_seed is not None:
+            return {"fuzzed": self.verifier.fuzz_seed}
+        return self.schedule.to_json() if self.schedule else "free"
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lab.scenario.model import Actor, Block, GuestFile, Scenario, Step
+from lab.scenario.plan import LOAD_ID
 from lab.traffic.schedule import Replayed
 from lab.traffic.script import Script
 
@@ -16,8 +18,13 @@ def guest_files(scenario: Scenario) -> tuple[GuestFile, ...]:
     return tuple(dict.fromkeys(files))
 
 
-def render(scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool = False) -> str:
-    """The whole script; `paths` says where in the guest each of `guest_files()` is, `markers` is as for `Script`."""
+def render(
+    scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool = False, verify: tuple[str, ...] = ()
+) -> str:
+    """The whole script; `paths` says where in the guest each of `guest_files()` is, `markers` is as for `Script`.
+
+    `verify` is what the load of the driver says to Driver Verifier.
+    """
     script = Script(round(scenario.timeout * 1000), markers=markers, schedule=scenario.schedule)
     script.comment(scenario.id)
     for actor in scenario.actors:
@@ -30,6 +37,8 @@ def render(scenario: Scenario, paths: Mapping[GuestFile, str], *, markers: bool 
             if isinstance(scenario.schedule, Replayed):
                 script.order(scenario.schedule.orders.get(item.id, ()))
             script.end()
+        elif item.id == LOAD_ID:
+            _write(script, replace(item, args=(*item.args, *verify)), paths)
         else:
             _write(script, item, paths)
     return script.text

@@ -25,13 +25,16 @@ from lab.scenario.model import ExpectedCrash, Isolation, Scenario
 from lab.scenario.observed import Recorder
 from lab.scenario.oracle import Answer, ask_model
 from lab.scenario.performance import Performance
+from lab.scenario.plan import LOAD_ID
 from lab.scenario.pulse import Beat, liveness
 from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningLab
 from lab.scenario.schedule import judge_order
 from lab.scenario.verdict import Failure, Verdict
+from lab.traffic.events import Op
 from lab.traffic.history import Operation
 from lab.traffic.order import order_json
+from lab.verifier import level_names
 
 RESULT_VERSION = 1
 SCRIPT = r"C:\lab\run\scenario.traffic"
@@ -153,10 +156,17 @@ class _Run:
         self._lab.debugger(self._scenario.debugger)
         ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}
-        script = render(self._scenario, paths, markers=ATTRIBUTION in self._lab.capabilities)
+        markers = ATTRIBUTION in self._lab.capabilities
+        verify = self._scenario.verifier.tokens(self._lab.capabilities)
+        script = render(self._scenario, paths, markers=markers, verify=verify)
         self._artifacts.write("script.txt", script)
         self._lab.guest.put(script.encode(), SCRIPT)
         return self._lab.ensure_traffic()
+
+    def _loaded(self) -> Op | None:
+        """The load of the driver, if it succeeded."""
+        load = self._recorder.observed.ops.get(LOAD_ID) if self._recorder else None
+        return load if load and load.ok else None
 
     def _observe(self, start: int, program: str) -> Verdict:
         """From the first marker to the verdict; whatever ends it, the traffic program's events are on disk."""
@@ -217,6 +227,10 @@ class _Run:
             what = f": {refused[0].what}" if refused else ""
             reason = f"the traffic program gave up, exit code {code}{what}"
             return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
+        loaded = self._loaded()
+        if loaded and (loaded.verified or 0) != self._scenario.verifier.level(self._lab.capabilities):
+            ran = ", ".join(self._ran() or ["nothing"])
+            return self._ended(Cause.INFRASTRUCTURE, f"Driver Verifier checked {ran}, not what was asked for", [])
         return self._compare(recorder)
 
     def _as_wanted(self, wanted: ExpectedCrash, crashed: Verdict, recorder: Recorder) -> Verdict:
@@ -332,7 +346,8 @@ class _Run:
             "tags": list(scenario.tags),
             "seed": scenario.seed,
             "known_issue": str(scenario.known_issue) if scenario.known_issue else None,
-            "schedule": scenario.schedule.to_json() if scenario.schedule else "free",
+            "schedule": scenario.schedule_json,
+            "verifier": {"asked": scenario.verifier.to_json(), "ran": self._ran()},
             "began": round(self._began, 3),
             "cause": verdict.cause.value,
             "reason": verdict.reason,
@@ -344,6 +359,11 @@ class _Run:
             **self._aftermath.to_json(),
             "from": self._attestation(),
         }
+
+    def _ran(self) -> list[str] | None:
+        """What of Driver Verifier was in force; None if the guest said nothing."""
+        loaded = self._loaded()
+        return None if loaded is None or loaded.verified is None else level_names(loaded.verified)
 
     def _incidents(self) -> list[Incident]:
         return self._lab.incidents() if self._recorder else []

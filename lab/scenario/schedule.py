@@ -27,7 +27,7 @@ def read_schedule(
 
     `seed` is what a bare `seeded` stands for; files are relative to `directory`.
     """
-    if value is None or value == "free":
+    if value is None or value == "free" or fuzz_seed(value, seed) is not None:
         return None
     blocks = {item.id: item for item in plan if isinstance(item, Block)}
     if not blocks:
@@ -45,6 +45,14 @@ def read_schedule(
     for block in blocks.values():
         _check(block, orders.get(block.id), isinstance(given, dict), report)
     return Replayed(orders, given if isinstance(given, str) else "the scenario's own list")
+
+
+def fuzz_seed(value: Any, seed: int) -> int | None:
+    """The seed by which the guest is to preempt the driver's threads; None: not at all. `seed` is a bare `fuzzed`'s."""
+    if value == "fuzzed":
+        return seed
+    fuzzed: int | None = value.get("fuzzed") if isinstance(value, dict) else None
+    return fuzzed
 
 
 def _orders(given: Any, directory: Path, blocks: dict[str, Block], report: Report) -> Orders:

@@ -65,6 +65,8 @@ class Op:
     """Its actor is no longer there: not performed, or the result is lost."""
     what: str
     """Why the system was not called, where it was not."""
+    verified: int | None = None
+    """Loads of a driver: Driver Verifier's flags that are in force for it, where it was told some."""
     ntstatus: int = 0
     """NTSTATUS behind the error; 0 where there is none or the system kept none."""
 
@@ -245,6 +247,7 @@ def _op(fields: _Fields) -> Event:
         code=fields.optional_number("code"),
         gone=fields.flag("gone", False),
         what=fields.text("what", "") or ("skipped" if fields.flag("skipped", False) else ""),
+        verified=fields.optional_number("verified"),
         ntstatus=fields.optional_number("status") or 0,
     )
 

@@ -77,7 +77,7 @@ def test_a_given_order_is_part_of_the_block(
 CASES = {
     "a word": (
         "schedule: random",
-        "case.yaml:2: schedule: 'random' is malformed: free, seeded, {seeded: SEED} or {replay: FILE}",
+        "case.yaml:2: schedule: 'random' is malformed: free, {seeded: SEED}, {replay: FILE} or {fuzzed: SEED}",
     ),
     "a seed that is none": (
         "schedule: {seeded: x}",
@@ -85,7 +85,8 @@ CASES = {
     ),
     "both": (
         "schedule: {seeded: 1, replay: [a]}",
-        "case.yaml:2: schedule: holds 2 where 1 at most can stand: free, seeded, {seeded: SEED} or {replay: FILE}",
+        "case.yaml:2: schedule: holds 2 where 1 at most can stand: "
+        "free, {seeded: SEED}, {replay: FILE} or {fuzzed: SEED}",
     ),
     "no turn": (
         "schedule: {replay: [a runs]}",
