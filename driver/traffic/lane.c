@@ -46,7 +46,7 @@ bool lane_start(struct lane *lane) {
     wchar_t *command = actor->is_program ? process_quote(&arena, actor->arguments, actor->argument_count)
                                          : process_actor_command(&arena, run->epoch_ticks, actor->raw_name);
     wchar_t *environment = environment_with(&arena, actor->variables, actor->variable_count);
-    uint32_t error = process_start(command, environment, actor->is_program, &lane->child);
+    uint32_t error = process_start(actor->user, command, environment, actor->is_program, &lane->child);
     arena_reset(&arena);
     if (!error) {
         marker_process(lane->name, lane->child.pid);

@@ -1,5 +1,7 @@
 #include "process.h"
 
+#include "logon.h"
+
 #define PIPE_BYTES (64u * 1024u)
 
 static HANDLE job;
@@ -105,13 +107,25 @@ static uint32_t create_with_list(wchar_t *command_line, wchar_t *environment, co
     return error;
 }
 
-uint32_t process_start(wchar_t *command_line, wchar_t *environment, bool pipe_errors, struct child *child) {
+static uint32_t create_for(struct text user, wchar_t *command_line, wchar_t *environment, const struct far_ends *ends,
+                           PROCESS_INFORMATION *created) {
+    STARTUPINFOW startup = {.cb = sizeof(startup),
+                            .dwFlags = STARTF_USESTDHANDLES,
+                            .hStdInput = ends->input,
+                            .hStdOutput = ends->output,
+                            .hStdError = ends->errors};
+    return logon_create(user, command_line, environment, &startup, created);
+}
+
+uint32_t process_start(struct text user, wchar_t *command_line, wchar_t *environment, bool pipe_errors,
+                       struct child *child) {
     struct far_ends ends = {0};
     PROCESS_INFORMATION created = {0};
     uint32_t error;
     *child = (struct child){0};
     if (open_pipes(pipe_errors, child, &ends)) {
-        error = create_with_list(command_line, environment, &ends, &created);
+        error = user.length > 0 ? create_for(user, command_line, environment, &ends, &created)
+                                : create_with_list(command_line, environment, &ends, &created);
     } else {
         error = last_error();
     }

@@ -24,8 +24,9 @@ void process_start_job(void);
 void process_end_job(void);
 
 /* 0, or the Win32 error. The child inherits its three standard handles and nothing else; it does nothing yet.
- * `environment`: from environment_with, or NULL for this program's own. */
-uint32_t process_start(wchar_t *command_line, wchar_t *environment, bool pipe_errors, struct child *child);
+ * `user`: whose it is, empty for this program's own. `environment`: from environment_with, or NULL for this program's own. */
+uint32_t process_start(struct text user, wchar_t *command_line, wchar_t *environment, bool pipe_errors,
+                       struct child *child);
 /* Lets it run. */
 void process_go(struct child *child);
 

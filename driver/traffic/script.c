@@ -77,6 +77,19 @@ static bool parse_actor(struct parser *parser, struct text rest) {
     return true;
 }
 
+static bool parse_user(struct parser *parser, struct text rest) {
+    struct script *script = parser->script;
+    struct text name, user;
+    bool good = script->item_count == 0 && !parser->block && script_next(parser, &rest, &name) &&
+                script_next(parser, &rest, &user) && !rest.at && user.length > 0 && utf8_is_valid(user);
+    /* The name is part of a path. */
+    for (size_t i = 0; good && i < user.length; i++) good = user.at[i] != '\\' && user.at[i] != '/' && user.at[i] != ':';
+    int found = good ? script_find_actor(script, name) : CONDUCTOR;
+    if (found == CONDUCTOR) return FAULT(parser, "expected `user ACTOR NAME`, before the first step");
+    script->actors[found].user = user;
+    return true;
+}
+
 /* The program that `rest` begins with the name of, before any step. */
 static struct script_actor *next_program(struct parser *parser, struct text *rest) {
     struct script *script = parser->script;
@@ -190,11 +203,13 @@ static bool parse_line(struct parser *parser, struct text line) {
     if (text_is(keyword, "end")) return parse_end(parser, line);
     if (text_is(keyword, "deadline")) return parse_deadline(parser, line);
     if (text_is(keyword, "markers")) return parse_markers(parser, line);
+    if (text_is(keyword, "user")) return parse_user(parser, line);
     if (text_is(keyword, "variable")) return parse_variable(parser, line);
     if (text_is(keyword, "input")) return parse_input(parser, line);
     if (text_is(keyword, "schedule")) return script_parse_schedule(parser, line);
     if (text_is(keyword, "turn")) return script_parse_turn(parser, line);
-    return FAULT(parser, "expected deadline, markers, schedule, actor, variable, input, step, parallel, turn or end, not %j",
+    return FAULT(parser, "expected deadline, markers, schedule, actor, user, variable, input, step, parallel, turn or end, "
+                         "not %j",
                  keyword);
 }
 

@@ -13,6 +13,7 @@ struct script_actor {
     bool is_program;
     struct text *arguments; /* [0] is the program's path */
     size_t argument_count;
+    struct text user; /* empty: this program's own */
     struct text *variables; /* of a program: name, value, name, value, ... */
     size_t variable_count, variable_capacity; /* of names and values together */
     bool has_input;

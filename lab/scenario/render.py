@@ -47,9 +47,11 @@ def render(
 def _declare(script: Script, actor: Actor, paths: Mapping[GuestFile, str]) -> None:
     if actor.program is None:
         script.actor(actor.name)
-        return
-    path = paths[actor.program] if isinstance(actor.program, GuestFile) else actor.program
-    script.program(actor.name, path, actor.args)
+    else:
+        path = paths[actor.program] if isinstance(actor.program, GuestFile) else actor.program
+        script.program(actor.name, path, actor.args)
+    if actor.user is not None:
+        script.user(actor.name, actor.user)
     for name, value in actor.variables.items():
         script.variable(actor.name, name, value)
     if actor.stdin is not None:

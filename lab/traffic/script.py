@@ -86,6 +86,10 @@ class Script:
         """A process of the user's own program, with pipes for its input and output."""
         self._line("actor", name, "program", path, *args)
 
+    def user(self, actor: str, name: str) -> None:
+        """The actor runs as another user of the guest."""
+        self._line("user", actor, name)
+
     def variable(self, program: str, name: str, value: str) -> None:
         """Stands in the program's environment."""
         self._line("variable", program, name, value)

@@ -145,6 +145,8 @@ def test_words(text: str, message: str, problems: Problems) -> None:
         "\ufefflab: 1" + GOOD,
         "lab: 1\nsteps: [{a: {open: X}}, {a: {read: 1e3}}]",
         KNOWN + "{reason: x, until: 2030-01-31}" + GOOD,
+        "lab: 1\nmatrix: {guest: [wine, windows], n: [1, 8], size: [1, 4096]}\nactors: {a: {count: '${n}'}}"
+        "\nsteps: [{a: {open: X}}, {a: {repeat: {times: '${n}', steps: [{read: '${size}'}]}}}]",
         "lab: 1\nactors: {cmd: {program: 'C:\\windows\\system32\\cmd.exe', args: [/c, 'exit 3']}}"
         "\nsteps: [{wait: cmd, expect: {code: 3}}]",
     ],

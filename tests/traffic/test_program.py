@@ -262,6 +262,13 @@ def test_programs_get_variables_and_all_of_their_input(perform: Perform) -> None
     assert [done.op(name)["ok"] for name in "pq"] == [True, True]
 
 
+def test_an_actor_whose_user_is_unknown_is_not_started(perform: Perform) -> None:
+    done = perform("actor a\nuser a nobody\nstep 1 a 20000 sleep 1\n")
+    assert done.op("1")["gone"]
+    (error,) = done.kind("error")
+    assert error["what"] == "actor a cannot be started: Win32 error 2"  # There is no password of his.
+
+
 def test_a_failing_call_tells_the_status_behind_its_error(perform: Perform) -> None:
     done = perform(
         "actor a\nstep missing a 5000 open n FILE.not r\nstep open a 5000 open h FILE r\n"
@@ -285,6 +292,7 @@ def test_a_failing_call_tells_the_status_behind_its_error(perform: Perform) -> N
         ("step 1 - 5000 sleep 0\nmarkers on\n", 3, "before the first step"),
         ("actor a\nvariable a X y\n", 3, "expected `variable PROGRAM NAME VALUE`"),
         ("actor a program x\nvariable a X=y z\n", 3, "no = in NAME"),
+        ("actor a\nuser a x%5Cy\n", 3, "expected `user ACTOR NAME`"),
         ("actor a program x\ninput a hex:00\ninput a hex:00\n", 4, "once and before the first step"),
     ],
 )
