@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.crash.debugger_block import Processor, current_process, read_block, read_processors
 from lab.crash.dump_file import DumpFile
-from lab.crash.kernel_header import SIZE, KernelHeader, Run
+from lab.crash.kernel_header import SIZE, TYPE_AT, KernelHeader, Run
 from lab.crash.kernel_scene import header_facts, read_unloaded, scene_module, system_words
 from lab.crash.paging import kernel_memory
 from lab.crash.physical import MAX_RANGES, PAGE, PageBitmap, PageRuns, Pages, PhysicalMemory
@@ -33,7 +33,9 @@ MAX_BITMAP = 64 << 20
 def read_kernel_dump(file: DumpFile, header: KernelHeader) -> Scene:
     """Raises BadDumpError."""
     if header.kind not in _WORDS:
-        raise file.bad(0xF98, f"dump type {header.kind} is none that is known ({', '.join(map(str, sorted(_WORDS)))})")
+        raise file.bad(
+            TYPE_AT, f"dump type {header.kind} is none that is known ({', '.join(map(str, sorted(_WORDS)))})"
+        )
     pages = _pages(file, header)
     notes = _completeness(file, pages)
     memory: Memory = NoMemory()
@@ -114,15 +116,13 @@ def _words(file: DumpFile, header: KernelHeader) -> str:
 
 
 def _pages(file: DumpFile, header: KernelHeader) -> Pages:
-    match header.kind:
-        case 1:
-            return PageRuns(file, header.runs, SIZE)
-        case 8 | 9 | 10:
-            return _ranges(file, header.kind)
-        case 2 if not file.read(SIZE + 0x20, 8).strip(b"\0PAGE"):
-            return _summary(file)
-        case _:
-            return _bitmap(file)
+    if header.kind == FULL:
+        return PageRuns(file, header.runs, SIZE)
+    if header.kind in (KERNEL_RANGES, KERNEL_AND_USER_RANGES, COMPLETE_RANGES):
+        return _ranges(file, header.kind)
+    # Two layouts go by that number: the newer one has the first page's offset here, the older one nothing.
+    is_old = header.kind == SUMMARY and not file.read(SIZE + 0x20, 8).strip(b"\0PAGE")
+    return _summary(file) if is_old else _bitmap(file)
 
 
 def _bitmap(file: DumpFile) -> PageBitmap:
