@@ -41,6 +41,18 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class CoverageSpec:
+    """Images that count what of them runs."""
+
+    images: Path
+    """The folder with one for each driver, of the same file name. Absolute; need not exist before they are built."""
+    sources: Path
+    """The folder that they are compiled in."""
+    build: str = ""
+    """The command that makes them; empty: that of all."""
+
+
+@dataclass(frozen=True)
 class IoctlField:
     """One integer of an IOCTL's input or output structure, little-endian, without padding."""
 
@@ -111,6 +123,7 @@ class Config:
     model: ModelSpec | None = None
     build: str = ""
     """The command that makes driver and programs, run in `root`; empty: there is none."""
+    coverage: CoverageSpec | None = None
     clean: Document | None = None
     """This file, if its `clean:` says what `expect: {end: clean}` stands for in scenarios."""
 
@@ -220,6 +233,7 @@ def _config(path: Path, document: Document, debugger: Debugger) -> Config:
         debugger=debugger,
         model=_model(root, data["model"]) if "model" in data else None,
         build=data.get("build", ""),
+        coverage=_coverage(root, data["coverage"]) if "coverage" in data else None,
         clean=document if "clean" in data else None,
     )
 
@@ -227,6 +241,11 @@ def _config(path: Path, document: Document, debugger: Debugger) -> Config:
 def _model(root: Path, text: str) -> ModelSpec:
     file, _, name = text.rpartition(":")
     return ModelSpec((root / file).resolve(), name)
+
+
+def _coverage(root: Path, data: dict[str, str]) -> CoverageSpec:
+    sources = (root / data.get("sources", ".")).resolve()
+    return CoverageSpec((root / data["images"]).resolve(), sources, data.get("build", ""))
 
 
 def _fields(texts: list[str]) -> tuple[IoctlField, ...]:

@@ -14,6 +14,7 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
+from lab.coverage import plugin as coverage
 from lab.debugger_fixtures import LABS, bring_up, kd, lab, pytest_runtest_makereport, target, traffic
 from lab.document import display_path
 from lab.errors import Cause, LabError
@@ -48,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lab-seed", type=int, metavar="N", help="what `seed: random` stands for in scenarios (default: drawn)"
     )
+    coverage.add_option(group)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -58,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "vm: needs a running guest")
     config.stash[_SESSIONS] = {}
     config.stash[LABS] = {}
+    coverage.configure(config)
 
 
 _SESSIONS = pytest.StashKey[dict[Path, "ScenarioSession"]]()
@@ -97,7 +100,7 @@ class ScenarioFile(pytest.File):
         from lab.scenario.load import load_scenarios
 
         try:
-            config = load_config(find_config(self.path.parent))
+            config = coverage.configured(self.config, load_config(find_config(self.path.parent)))
             scenarios = load_scenarios(self.path, config, self.config.getoption("lab_seed"))
         except LabError as error:
             advice = f"\n{error.advice}" if error.advice else ""
@@ -133,7 +136,7 @@ class ScenarioItem(pytest.Item):
             self.add_marker(pytest.mark.xfail(reason=str(scenario.known_issue), raises=ScenarioEndedAsKnown))
 
     def runtest(self) -> None:
-        verdict = self._session().run(self.scenario)
+        verdict = coverage.run(self.config, self.lab_config, self._session(), self.scenario)
         self.user_properties.append((_CAUSE, verdict.cause.value))
         if verdict.artifacts:
             self.user_properties.append(("lab_artifacts", str(verdict.artifacts)))
@@ -205,7 +208,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for path, session in config.stash[_SESSIONS].items():
         if session.verdicts:
             terminalreporter.section(f"lab ({path.parent.name})")
-            for line in _summary(session):
+            for line in [*_summary(session), *coverage.summary(config, path, session)]:
                 terminalreporter.line(line)
 
 
