@@ -87,7 +87,7 @@ class CrashReport:
 
     @property
     def headline(self) -> str:
-        """`IRQL_NOT_LESS_OR_EQUAL (0xA) in example-fault!Fault_NullWrite fault.c:87`."""
+        """`IRQL_NOT_LESS_OR_EQUAL (0xA) in my-driver!My_Read read.c:87`."""
         call = self.culprit or self.fault
         if call is None:
             return self.name

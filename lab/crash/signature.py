@@ -20,7 +20,7 @@ class Signature:
     """What a crash is recognised by."""
 
     text: str
-    """`BAD_POOL_CALLER/0x7 example-fault!Fault_DoubleFree < Fault_Commit < Control_Perform`."""
+    """`BAD_POOL_CALLER/0x7 my-driver!My_Free < My_Close`."""
 
     @property
     def hash(self) -> str:
