@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 MAX_SVG_ROWS = 3000
+PIPED_WIDTH = 160
+"""Columns of a picture that goes to a file or another program."""
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -101,7 +103,7 @@ def _explain(options: argparse.Namespace) -> int:
     for line in in_words(scenario):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print()
-    for text in draw_text(picture, console.width):
+    for text in draw_text(picture, console.width if console.is_terminal else PIPED_WIDTH):
         console.print(text, soft_wrap=True)
     if len(scenarios) > 1:
         others = ", ".join(_point(each) for each in scenarios if each is not scenario)

@@ -9,9 +9,10 @@ from operator import attrgetter
 from typing import Any
 
 from lab.config import Config, DriverSpec, IoctlSpec
-from lab.document import Location, suggestion
+from lab.document import Location
 from lab.scenario.cast import Cast
 from lab.scenario.expected import expected_output
+from lab.scenario.ioctl import named_ioctl
 from lab.scenario.log_text import log_expectation
 from lab.scenario.model import Actor, Amount, Block, Expected, LogExpectation, Step, belongs
 from lab.scenario.operations import HANDLE, STEP_TIMEOUT_MS
@@ -83,22 +84,14 @@ def _read(fields: Mapping[str, Any], where: Location, config: Config, report: Re
     for name, ioctls in fields.get("state", {}).items():
         for ioctl, wanted in ioctls.items():
             here = (*where, "state", name, ioctl)
-            spec = _ioctl(ioctl, here, config, report)
-            if spec is not None:
+            spec = named_ioctl(ioctl, here, config, report, "describe it there, under `ioctls:`")
+            if spec is not None and spec.input:
+                report.add(here, "wants input, and there is none to give", "an IOCTL without `input:`")
+            elif spec is not None:
                 output = expected_output(wanted, here, report, spec)
                 asked.append(Question(name, spec, output, report.line(here)))
     log = log_expectation(fields["log"], (*where, "log"), report) if "log" in fields else None
     return EndState(tuple(asked), fields.get("unload", False), (log,) if log else (), report.line(where))
-
-
-def _ioctl(name: str, where: Location, config: Config, report: Report) -> IoctlSpec | None:
-    spec = config.ioctls.get(name)
-    if spec is None:
-        right = suggestion(name, config.ioctls) if config.ioctls else "describe it there, under `ioctls:`"
-        report.add(where, "is not an IOCTL of lab.yaml", right)
-    elif spec.input:
-        report.add(where, "wants input, and there is none to give", "an IOCTL without `input:`")
-    return spec
 
 
 def asker(plan: tuple[Step | Block, ...]) -> tuple[Actor, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lab.config import Config, IoctlSpec
-from lab.document import Location, printable, shown, suggestion
+from lab.document import printable, shown
 from lab.scenario.cast import Cast
+from lab.scenario.doing import Doing
 from lab.scenario.expected import expected
+from lab.scenario.ioctl import named_ioctl, packed_input
 from lab.scenario.model import Expected, Step
 from lab.scenario.requests import Requests
 from lab.scenario.values import Report, Seeds, data, milliseconds, room
@@ -20,64 +22,11 @@ STEP_TIMEOUT_MS = 10_000
 HANDLE = "h"
 """The handle of actors that need but one."""
 
-OPTIONS = {
-    "open": ("as", "access", "overlapped"),
-    "write": ("handle", "begin"),
-    "read": ("handle", "begin"),
-    "ioctl": ("handle", "input", "data", "output", "begin"),
-    "cancel": (),
-    "finish": (),
-    "close": (),
-    "flush": (),
-    "sleep": (),
-    "barrier": (),
-    "exit": (),
-    "crash": (),
-    "type": ("await",),
-    "await": (),
-    "repeat": (),
-}
-"""Operations, and what may stand beside each of them besides `expect` and `timeout`."""
-
 _OF_PROGRAMS = ("type", "await")
 _OF_ALL = ("barrier",)
 _ENTER = b"\r\n"
+_CODE = "a code as in 0x222000"
 _ACCESS = {"r": "r", "w": "w", "rw": "rw", "none": "0"}
-
-
-@dataclass(frozen=True)
-class Doing:
-    """One operation as it stands in the file, and who does it."""
-
-    value: dict[str, Any]
-    where: Location
-    id: str
-    actor: str
-    line: int
-    timeout_ms: int
-    number: int
-    """Running number of the operation in the plan."""
-
-    def at(self, name: str) -> Location:
-        return (*self.where, name)
-
-
-def operation_kind(value: dict[str, Any], where: Location, report: Report) -> str | None:
-    """Which operation a mapping means, once it means exactly one and has nothing beside it that does not fit."""
-    kinds = [key for key in value if key in OPTIONS and not (key == "await" and "type" in value)]
-    if len(kinds) != 1:
-        what = "says no operation" if not kinds else f"says {len(kinds)} operations, {' and '.join(kinds)}"
-        right = "one of " + ", ".join(OPTIONS) if not kinds else "one to a mapping; several as a list"
-        report.add(where, what, right)
-        return None
-    kind = kinds[0]
-    allowed = (*OPTIONS[kind], "expect", "timeout") if kind != "repeat" else ()
-    for key in value:
-        if key != kind and key not in allowed:
-            owners = [name for name, options in OPTIONS.items() if key in options]
-            right = f"it goes with {' and '.join(owners)}" if owners else "inside the repeated operations"
-            report.add((*where, key), f"does not go with {kind}", right)
-    return kind
 
 
 class Operations:
@@ -194,8 +143,10 @@ class Operations:
 
     def _ioctl(self, doing: Doing) -> Step:
         handle, path = self._handle(doing, "ioctl")
-        spec = self._ioctl_spec(doing)
-        code = spec.code if spec else doing.value["ioctl"] if isinstance(doing.value["ioctl"], int) else 0
+        name = doing.value["ioctl"]
+        is_named = isinstance(name, str)
+        spec = named_ioctl(name, doing.at("ioctl"), self._config, self._report, _CODE) if is_named else None
+        code = spec.code if spec else 0 if is_named else name
         content = self._input(doing, spec)
         default = spec.output_size if spec else 0
         token, length = room(doing.value["output"]) if "output" in doing.value else (str(default), default)
@@ -203,47 +154,22 @@ class Operations:
         args = (handle, f"{code:#08x}", content.token, token)
         return self._step(doing, "ioctl", args, words, handle=handle, path=path, data=content, asked=length, ioctl=spec)
 
-    def _ioctl_spec(self, doing: Doing) -> IoctlSpec | None:
-        name = doing.value["ioctl"]
-        if isinstance(name, int):
-            return None
-        if name not in self._config.ioctls:
-            right = suggestion(name, self._config.ioctls) if self._config.ioctls else "a code as in 0x222000"
-            self._report.add(doing.at("ioctl"), f"{shown(name)} is not an IOCTL of lab.yaml", right)
-            return None
-        return self._config.ioctls[name]
-
     def _input(self, doing: Doing, spec: IoctlSpec | None) -> Data:
         value = doing.value
         if "data" in value:
             if "input" in value:
                 self._report.add(doing.at("input"), "and data exclude each other", "one of them")
             return self._data(doing, "data")
-        values = value.get("input")
-        if values is None:
+        if "input" not in value:
             if spec is not None and spec.input:
                 names = ", ".join(f"{item.name}: ..." for item in spec.input)
                 self._report.add(doing.where, f"{spec.name} needs its input", f"`input: {{{names}}}`")
             return Bytes(b"")
-        return self._typed_input(doing, spec, values)
-
-    def _typed_input(self, doing: Doing, spec: IoctlSpec | None, values: dict[str, int]) -> Data:
-        if spec is None:
-            if isinstance(doing.value["ioctl"], int):
-                self._report.add(doing.at("input"), "needs an IOCTL with named fields", "`data:` for plain bytes")
-            return Bytes(b"")
-        fields = {item.name: item for item in spec.input}
-        for name, number in values.items():
-            where = (*doing.at("input"), name)
-            if name not in fields:
-                self._report.add(where, f"is not an input field of {spec.name}", suggestion(name, fields))
-                return Bytes(b"")
-            low, high = fields[name].bounds
-            if not low <= number <= high:
-                what = f"{shown(number)} does not fit {fields[name].type}"
-                self._report.add(where, what, f"a number from {low} to {high}")
-                return Bytes(b"")
-        return Bytes(spec.pack(values))
+        if spec is not None:
+            return packed_input(spec, value["input"], doing.at("input"), self._report)
+        if isinstance(value["ioctl"], int):
+            self._report.add(doing.at("input"), "needs an IOCTL with named fields", "`data:` for plain bytes")
+        return Bytes(b"")
 
     def _close(self, doing: Doing) -> Step:
         handle = doing.value["close"] or HANDLE

@@ -11,9 +11,10 @@ from lab.config import Config, DriverSpec
 from lab.document import Location, shown, suggestion
 from lab.scenario.barriers import Deadlock, rounds
 from lab.scenario.cast import CONDUCTOR, STEP_KINDS, STEP_OPTIONS, Cast
+from lab.scenario.doing import Doing, operation_kind
 from lab.scenario.expected import expected
 from lab.scenario.model import Argument, Block, Expected, GuestFile, Isolation, Step
-from lab.scenario.operations import STEP_TIMEOUT_MS, Doing, Operations, operation_kind
+from lab.scenario.operations import STEP_TIMEOUT_MS, Operations
 from lab.scenario.values import Report, milliseconds
 from lab.traffic.script import CONDUCTOR as NOBODY
 

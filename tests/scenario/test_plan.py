@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lab.config import find_config, load_config
+from lab.scenario.doing import OPTIONS
 from lab.scenario.load import load_scenarios
 from lab.scenario.model import GuestFile, Scenario
-from lab.scenario.operations import OPTIONS
 from lab.scenario.render import guest_files, render
 
 Parse = Callable[[str], list[Scenario]]

@@ -61,7 +61,7 @@ CASES = {
     ),
     "state of an unknown IOCTL": (
         END + "{end: {state: {X: {get-sise: {size: 1}}}}}",
-        "case.yaml:3: expect.end.state.X.get-sise: is not an IOCTL of lab.yaml: did you mean 'get-size'?",
+        "case.yaml:3: expect.end.state.X.get-sise: 'get-sise' is not an IOCTL of lab.yaml: did you mean 'get-size'?",
     ),
     "state of an unknown field": (
         END + "{end: {state: {X: {get-size: {sise: 1}}}}}",
