@@ -15,6 +15,8 @@ MAX_OTHER_FRAMES = 8
 MAX_OTHER_STACKS = 16
 MAX_LOADED = 32
 MAX_UNLOADED = 8
+_SPECIAL = {"cs", "ds", "es", "fs", "gs", "ss", "dr0", "dr1", "dr2", "dr3", "dr6", "dr7"}
+"""Registers that are in the JSON alone."""
 _A_ROW = 3
 """Registers in one."""
 
@@ -91,7 +93,8 @@ def _stack(stack: Stack, remark: str, limit: int) -> Iterator[str]:
 
 
 def _registers(report: CrashReport) -> Iterator[str]:
-    cells = [f"{name:>6}={_address(value)}" for name, value in report.registers.items()]
+    general = ((name, value) for name, value in report.registers.items() if name not in _SPECIAL)
+    cells = [f"{name:>6}={_address(value)}" for name, value in general]
     yield from _section("registers", [" ".join(cells[i : i + _A_ROW]) for i in range(0, len(cells), _A_ROW)])
 
 

@@ -37,7 +37,11 @@ def _lines(record: Record, timeline: Timeline) -> Iterator[str]:
         yield ""
         yield from (printable(each, 500) for each in record.details)
     if record.crash_text:
-        yield from ("", "--- crash ---", *record.crash_lines[:MAX_CRASH_LINES])
+        yield from (
+            "",
+            f"--- {'where it hangs' if record.cause == 'hung' else 'crash'} ---",
+            *record.crash_lines[:MAX_CRASH_LINES],
+        )
     if timeline.rows:
         yield from ("", "--- timeline (ms) ---", *_timeline(timeline))
     yield from ("", *(f"not shown: {gap}" for gap in record.gaps))

@@ -100,24 +100,23 @@ def test_a_crash_happens_again_with_its_signature(own: RunningLab, tmp_path: Pat
     assert read_record(done.attempts[0].directory).signature == first.signature
 
 
-def test_another_crash_is_different(own: RunningLab, tmp_path: Path) -> None:
-    """The directory says null write, and what runs is another fault: as when only the lab around has changed."""
-    directory = left_by(own, CRASHES % NULL_WRITE, tmp_path)
-    kept = Kept(directory)
-    other = replace(kept.record, result={**kept.record.result, "signature": {"hash": "0", "text": "elsewhere"}})
-    kept.record = other
+def test_another_failure_is_different(own: RunningLab, tmp_path: Path) -> None:
+    """The directory tells of another ending than what it holds leads to: as when chance has a hand in it."""
+    kept = Kept(left_by(own, FAILS, tmp_path))
+    failures = [{**kept.record.result["failures"][0], "got": "silence"}]
+    kept.record = replace(kept.record, result={**kept.record.result, "failures": failures})
     kept.equip(own)
     done = replay(kept, lambda: own, 1, lambda _number, _attempt: None)
     assert done.likeness is Likeness.DIFFERENT
-    assert "it was 0 elsewhere" in next(done.verdict())
+    assert list(done.verdict())[-1].endswith("it was step 3, writer: read 100 bytes: got silence")
 
 
 def test_what_is_a_matter_of_luck_gets_a_rate(own: RunningLab, tmp_path: Path) -> None:
     ends = (left_by(own, LUCK, tmp_path) for _ in range(20))
     directory = next(each for each in ends if read_record(each).cause == "failed")
-    done = again(own, directory, times=8)
-    assert done.count(Likeness.SAME) + done.count(Likeness.DID_NOT_HAPPEN) == 8
-    assert re.match(r"(same [1-8]|did not happen \(0) of 8 ", list(done.verdict())[-1])
+    done = again(own, directory, times=6)
+    assert done.count(Likeness.SAME) + done.count(Likeness.DID_NOT_HAPPEN) == 6
+    assert re.match(r"(same [1-6]|did not happen \(0) of 6 ", list(done.verdict())[-1])
 
 
 def test_a_moved_directory_runs_with_its_own_driver(own: RunningLab, tmp_path: Path) -> None:
