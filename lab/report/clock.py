@@ -6,6 +6,8 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
+from math import inf
 
 from lab.kd.entry import LogEntry
 from lab.traffic.history import NEVER, Operation
@@ -21,19 +23,29 @@ class GuestClock:
                 self._by_step[step].append(operation)
         self._difference = self._measure(entries, operations)
 
-    def place(self, entry: LogEntry) -> LogEntry:
-        """The entry with `t` by this clock, as well as that can be told.
+    def place(self, entries: Sequence[LogEntry]) -> list[LogEntry]:
+        """The entries of a log, in its order, with `t` by this clock, as well as that can be told.
 
         A print that belongs to a step stands within that operation's time: it was caused there. The others follow
-        by the difference of the clocks.
+        by the difference of the clocks, in the log's order.
         """
-        guess = entry.t * 1e6 - self._difference
+        guesses = [entry.t * 1e6 - self._difference for entry in entries]
+        bounds = [self._bounds(entry, guess) for entry, guess in zip(entries, guesses, strict=True)]
+        latest = list(accumulate((high for _, high in reversed(bounds)), min))[::-1]
+        placed = []
+        now = 0.0
+        for entry, guess, (low, _), high in zip(entries, guesses, bounds, latest, strict=True):
+            now = max(now, min(max(guess, low), high))
+            placed.append(replace(entry, t=now))
+        return placed
+
+    def _bounds(self, entry: LogEntry, guess: float) -> tuple[float, float]:
+        """The time of the operation that an entry belongs to; of several, the nearest one's."""
         mine = self._operations_of(entry)
-        if mine:
-            own = min(mine, key=lambda each: max(each.t0 - guess, guess - each.t1, 0))
-            guess = max(guess, own.t0 + 1)
-            guess = guess if own.t1 == NEVER else min(guess, own.t1 - 1)
-        return replace(entry, t=guess)
+        if not mine:
+            return 0.0, inf
+        own = min(mine, key=lambda each: max(each.t0 - guess, guess - each.t1, 0))
+        return own.t0 + 1, inf if own.t1 == NEVER else own.t1 - 1
 
     def _measure(self, entries: Sequence[LogEntry], operations: Sequence[Operation]) -> float:
         """Host time minus guest time in microseconds, from the prints of which the operation is known."""

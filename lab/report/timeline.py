@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from lab.kd.entry import LogEntry
@@ -17,6 +17,9 @@ BEFORE = 240
 """Rows shown before what went wrong, and after it."""
 AFTER = 120
 _HIDDEN = ("marker", "note", "resync")
+_NOTHING = Operation(
+    "", "", 0, "called", "", "", 0, NEVER, None, None, ok=False, error=0, moved=None, data=None, status=Status.PENDING
+)
 
 
 class Kind(Enum):
@@ -61,15 +64,16 @@ class Timeline:
 
 def timeline_of(record: Record) -> Timeline:
     """The whole story, or the part of it around what went wrong when it is long."""
-    clock = GuestClock(record.entries, record.operations)
-    notes = [*_entries(record.entries, clock), *_failures(record)]
-    whole = _timeline(record, record.operations, notes)
+    entries = GuestClock(record.entries, record.operations).place(record.entries)
+    all_operations = [*record.operations, *_begun(entries, record.operations)]
+    notes = [*_entries(entries), *_failures(record)]
+    whole = _timeline(record, all_operations, notes)
     if len(whole.rows) <= BEFORE + AFTER:
         return whole
     focus = len(whole.rows) - 1 if whole.focus is None else whole.focus
     first, last = max(0, focus - BEFORE), min(len(whole.rows), focus + AFTER) - 1
     begin, end = whole.rows[first].time, whole.rows[last].time
-    operations = [each for each in record.operations if each.t1 >= begin and each.t0 <= end]
+    operations = [each for each in all_operations if each.t1 >= begin and each.t0 <= end]
     part = _timeline(record, operations, [each for each in notes if begin <= each.time <= end])
     return Timeline(part.lanes, part.rows, max(0, len(whole.rows) - len(part.rows)))
 
@@ -91,12 +95,25 @@ def _is_core(operation: Operation, failed: Sequence[str], cause: str) -> bool:
     return not set(failed).isdisjoint(steps_of(operation.id))
 
 
-def _entries(entries: Sequence[LogEntry], clock: GuestClock) -> Iterator[Row]:
+def _begun(entries: Sequence[LogEntry], operations: Sequence[Operation]) -> Iterator[Operation]:
+    """Steps that were announced, but of which a crash left no result."""
+    known = {each.id for each in operations}
+    for entry in entries:
+        marker = entry.extras.get("marker")
+        if not isinstance(marker, dict) or marker.get("edge") != "begin" or marker.get("step") in known:
+            continue
+        step, actor = marker.get("step"), marker.get("actor")
+        if isinstance(step, str) and isinstance(actor, str):
+            known.add(step)
+            yield replace(_NOTHING, id=step, actor=actor, t0=round(entry.t), number=len(operations) + len(known))
+
+
+def _entries(entries: Sequence[LogEntry]) -> Iterator[Row]:
     told = set()
     for entry in entries:
         if "marker" in entry.extras or (entry.kind in _HIDDEN and not entry.extras.get("lost")):
             continue
-        row = _row(clock.place(entry))
+        row = _row(entry)
         if row.kind is Kind.TROUBLE and row.text in told:
             continue  # A bug check is told by the target's text, and again by its memory.
         told.add(row.text)

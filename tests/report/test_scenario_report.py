@@ -111,6 +111,33 @@ def test_prints_stand_within_the_operation_that_caused_them(crashed: Path) -> No
     assert rows["Read Called"].actor == "reader"
 
 
+def test_the_log_keeps_its_order_whatever_the_clocks_say(tmp_path: Path) -> None:
+    """The first print came late over the link; what is told of no operation stands behind what was before it."""
+    operations = [operation("1", "writer", 1000, 2000), operation("2", "writer", 9_000_000, 9_001_000)]
+    entries = [
+        printed(1, 104.0, "late\n", step="1", actor="writer"),
+        printed(2, 109.0, "second\n", step="2", actor="writer"),
+        printed(3, 109.001, "after\n"),
+    ]
+    rows = timeline_of(read_record(leave(tmp_path / "d", operations, entries))).rows
+    assert [row.text for row in rows if row.kind is Kind.PRINT] == ["late", "second", "after"]
+    times = {row.text: row.time for row in rows}
+    assert times["late"] < 2000
+    assert times["after"] > 9_000_000
+
+
+def test_a_step_of_which_the_crash_left_no_result_is_drawn_as_pending(tmp_path: Path) -> None:
+    marker = {"step": "2", "actor": "writer", "pid": 4, "edge": "begin"}
+    entries = [
+        printed(1, 100.0, "announced", marker=marker),
+        printed(2, 100.5, "bugcheck 0xa", kind="bugcheck", step="2", actor="writer"),
+    ]
+    directory = leave(tmp_path / "d", [operation("1", "writer", 0, 10)], entries, cause="crashed")
+    timeline = timeline_of(read_record(directory))
+    assert [(each.id, each.status) for each in timeline.lanes.operations][1] == ("2", Status.PENDING)
+    assert timeline.rows[-1].kind is Kind.TROUBLE
+
+
 def test_a_failure_stands_where_its_step_returned(tmp_path: Path) -> None:
     operations = [operation("1", "writer", 0, 10), operation("2", "writer", 20, 30), operation("3", "writer", 40, 50)]
     failures = [
