@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.text import Text
+
 from lab.config import Config
 from lab.errors import UsageError
 from lab.progress import plain_console
@@ -14,8 +16,11 @@ from lab.traffic.history import Operation, read_history
 from lab.traffic.lanes import draw_svg, draw_text, lanes_of
 from lab.traffic.linearizability import DEADLINE, Decision, check
 from lab.traffic.model import load_model
+from lab.traffic.overview import draw_overview_svg, draw_overview_text, overview_of
 
-MAX_SVG_OPERATIONS = 5_000
+MAX_DRAWN = 2_000
+"""Operations beyond which each single one is no longer drawn."""
+PART = "--name NAME, --steps FROM..TO or --time FROM..TO (milliseconds) take a part, drawn operation by operation"
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +31,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--svg", type=Path, metavar="OUT", help="write the picture to this file")
     show.add_argument("--name", metavar="NAME", help="only what was done to this name below the device")
     show.add_argument("--steps", metavar="FROM..TO", help="only from the one step's call to the other's return")
+    show.add_argument("--time", metavar="FROM..TO", help="only from this to that millisecond, as in 120..125.5")
     show.set_defaults(act=show_history)
     judge = commands.add_parser("check", help="judge a history by the reference model of lab.yaml")
     judge.add_argument("file", type=Path, help="a history.jsonl, or a directory that holds one")
@@ -35,23 +41,33 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
 
 def show_history(options: argparse.Namespace, _: Callable[[], Config]) -> int:
-    """Draw a history file. Raises UsageError for a file or a range that is none."""
+    """Draw a history file, a long one as an overview. Raises UsageError for a file or a range that is none."""
     operations = _operations(options.file)
     if options.name is not None:
         operations = [each for each in operations if each.path.lower().endswith("\\" + options.name.lower())]
     if options.steps is not None:
         operations = _between(operations, options.steps)
-    lanes = lanes_of(operations)
-    if options.svg is None:
-        console = plain_console()
-        for line in draw_text(lanes, console.width):
-            console.print(line, soft_wrap=True)
+    if options.time is not None:
+        operations = _at(operations, options.time)
+    if options.svg is not None:
+        options.svg.write_text(_picture(operations, str(options.file)), encoding="utf-8")
         return 0
-    if len(operations) > MAX_SVG_OPERATIONS:
-        what = f"{len(operations)} operations are too many for a picture, {MAX_SVG_OPERATIONS} is the most"
-        raise UsageError(what, "`--name NAME` or `--steps FROM..TO` take a part")
-    options.svg.write_text(draw_svg(lanes, title=str(options.file)), encoding="utf-8")
+    console = plain_console()
+    for line in _lines(operations, console.width):
+        console.print(line, soft_wrap=True)
     return 0
+
+
+def _lines(operations: list[Operation], width: int) -> list[Text]:
+    if len(operations) <= MAX_DRAWN:
+        return draw_text(lanes_of(operations), width)
+    return [*draw_overview_text(overview_of(operations), width), Text(f"({PART})")]
+
+
+def _picture(operations: list[Operation], title: str) -> str:
+    if len(operations) <= MAX_DRAWN:
+        return draw_svg(lanes_of(operations), title)
+    return draw_overview_svg(overview_of(operations), title)
 
 
 def check_history(options: argparse.Namespace, read_config: Callable[[], Config]) -> int:
@@ -88,4 +104,13 @@ def _between(operations: list[Operation], steps: str) -> list[Operation]:
         times[name] = found
     begin = min(each.t0 for each in times[first])
     end = max(each.t1 for each in times[last if dots and last else first])
+    return [each for each in operations if each.t1 >= begin and each.t0 <= end]
+
+
+def _at(operations: list[Operation], times: str) -> list[Operation]:
+    first, _, last = times.partition("..")
+    try:
+        begin, end = float(first) * 1000, float(last) * 1000
+    except ValueError:
+        raise UsageError(f"--time: {times!r} is no range", "milliseconds, as in 120..125.5") from None
     return [each for each in operations if each.t1 >= begin and each.t0 <= end]
