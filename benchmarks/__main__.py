@@ -1,4 +1,4 @@
-"""`make benchmark`, or `python -m benchmarks [start|scenarios|check|burst|kd|history ...]`."""
+"""`make benchmark`, or `python -m benchmarks [start|scenarios|rate|check|burst|kd|history ...]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import burst, check, history, kd, scenarios, start
+from benchmarks import burst, check, history, kd, rate, scenarios, start
 from lab.cli import report
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Config], None]] = {
     "start": start.measure,
     "burst": burst.measure,
     "scenarios": scenarios.measure,
+    "rate": rate.measure,
     "check": check.measure,
     "kd": kd.measure,
     "history": history.measure,

@@ -98,6 +98,11 @@ class RunningLab:
         if cut_off:
             self.recover(f"{cut_off} was cut off")
 
+    @property
+    def remote(self) -> Remote:
+        """Where the guest's services are, and who may use them."""
+        return self._remote
+
     def another_guest(self) -> Guest:
         """The guest by connections of its own, for another thread."""
         return Guest(self._remote)

@@ -70,7 +70,7 @@ def test_a_history_is_judged_again(file: Path, tmp_path: Path, capsys: pytest.Ca
     [
         ("nonsense", "history.jsonl:4: no operation of a history (JSONDecodeError"),
         ("[]", "not an object"),
-        ('{"v": 1}', "version 1, not 2"),
+        ('{"v": 1}', "version 1, not 3"),
         ('{"v": 2}', "KeyError"),
         (json.dumps(DEFAULTS | LINES[0] | {"t0": "soon"}), "t0 is no number"),
         (json.dumps(DEFAULTS | LINES[0] | {"status": "odd"}), "'odd' is not a valid Status"),

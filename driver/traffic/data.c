@@ -3,16 +3,16 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
-static const char source_forms[] = "hex:0011.., fill:LENGTH:SEED, null:LENGTH or bad:LENGTH (LENGTH at most 1048576)";
-static const char bytes_forms[] = "hex:0011.. or fill:LENGTH:SEED (LENGTH at most 1048576)";
-static const char target_forms[] = "a length of at most 1048576, null:LENGTH or bad:LENGTH";
+static const char source_forms[] = "hex:0011.., fill:LENGTH:SEED, null:LENGTH or bad:LENGTH (LENGTH at most 67108864, of hex 1048576)";
+static const char bytes_forms[] = "hex:0011.. or fill:LENGTH:SEED (LENGTH at most 67108864, of hex 1048576)";
+static const char target_forms[] = "LENGTH[:SHA256[:PATH]] (at most 67108864), null:LENGTH or bad:LENGTH";
 
 static struct text text_behind(struct text text, size_t count) {
     return (struct text){text.at + count, text.length - count};
 }
 
 static bool parse_hex(struct text hex, struct data *data) {
-    if (hex.length % 2 != 0 || hex.length / 2 > DATA_LENGTH_MAX) return false;
+    if (hex.length % 2 != 0 || hex.length / 2 > DATA_HEX_MAX) return false;
     for (size_t i = 0; i < hex.length; i++) {
         if (hex_digit(hex.at[i]) < 0) return false;
     }
@@ -56,9 +56,23 @@ const char *data_parse_source(struct text token, struct data *data) {
     return parse_wild(token, data) ? NULL : source_forms;
 }
 
+/* Cuts off what stands before the next colon. */
+static struct text cut(struct text *rest) {
+    size_t length = 0;
+    while (length < rest->length && rest->at[length] != ':') length++;
+    struct text part = {rest->at, length};
+    *rest = length < rest->length ? text_behind(*rest, length + 1) : (struct text){0};
+    return part;
+}
+
 const char *data_parse_target(struct text token, struct data *data) {
+    struct text rest = token;
     *data = (struct data){.kind = DATA_SPACE};
-    if (text_decimal(token, DATA_LENGTH_MAX, &data->length)) return NULL;
+    if (text_decimal(cut(&rest), DATA_LENGTH_MAX, &data->length)) {
+        data->digest = cut(&rest);
+        data->path = rest;
+        return utf8_is_valid(data->path) ? NULL : target_forms;
+    }
     return parse_wild(token, data) ? NULL : target_forms;
 }
 
@@ -73,12 +87,21 @@ static void *unmapped_memory(void) {
     return reserved ? reserved : (void *)(uintptr_t)0x10000;
 }
 
+static void fill(unsigned char *bytes, const struct data *data) {
+    const uint32_t period = 65536;
+    for (uint32_t i = 0; i < data->length && i < period; i++) {
+        bytes[i] = (unsigned char)(data->seed * 31 + i * 7 + (i >> 8) * 13);
+    }
+    for (uint32_t done = period; done < data->length; done *= 2) {
+        memcpy(bytes + done, bytes, done < data->length - done ? done : data->length - done);
+    }
+}
+
 void *data_place(const struct data *data, struct buffer *room) {
     if (data->kind == DATA_NULL || data->kind == DATA_NONE) return NULL;
     if (data->kind == DATA_BAD) return unmapped_memory();
-    room->length = 0;
     /* One byte more than asked: an empty piece of data still has a valid address. */
-    unsigned char *bytes = (unsigned char *)buffer_reserve(room, (size_t)data->length + 1);
+    unsigned char *bytes = (unsigned char *)buffer_room(room, (size_t)data->length + 1);
     if (data->kind == DATA_SPACE) {
         memset(bytes, 0xEE, data->length);
     } else if (data->kind == DATA_HEX) {
@@ -86,9 +109,7 @@ void *data_place(const struct data *data, struct buffer *room) {
             bytes[i] = (unsigned char)(hex_digit(data->hex.at[2 * i]) << 4 | hex_digit(data->hex.at[2 * i + 1]));
         }
     } else {
-        for (uint32_t i = 0; i < data->length; i++) {
-            bytes[i] = (unsigned char)(data->seed * 31 + i * 7 + (i >> 8) * 13);
-        }
+        fill(bytes, data);
     }
     return bytes;
 }

@@ -3,7 +3,10 @@
 
 #include "text.h"
 
-#define DATA_LENGTH_MAX (1024u * 1024u)
+#define DATA_LENGTH_MAX (64u * 1024u * 1024u)
+#define DATA_HEX_MAX (1024u * 1024u)
+/* What is longer is told by its hash. */
+#define DATA_TOLD_MAX (64u * 1024u)
 
 enum data_kind {
     DATA_NONE,
@@ -19,6 +22,8 @@ struct data {
     uint32_t length;
     uint32_t seed;
     struct text hex;
+    /* Of DATA_SPACE. Large data that has not this SHA-256 (in hex) is kept in this file; empty: none. */
+    struct text digest, path;
 };
 
 /* NULL, or what would be right. `data_parse_source`: hex, fill, null, bad. `data_parse_bytes`: hex, fill.

@@ -28,7 +28,12 @@ void event_op(struct buffer *buffer, const struct op *op, struct text actor, uin
     buffer_format(buffer, ",\"t0\":%d,\"t1\":%d,\"ok\":%b,\"err\":%u,\"n\":%u", outcome->t0, outcome->t1, outcome->ok,
                   outcome->error, outcome->moved);
     if (outcome->status) buffer_format(buffer, ",\"status\":%u", outcome->status);
-    if (outcome->has_data) buffer_format(buffer, ",\"data\":\"%x\"", outcome->data, outcome->data_length);
+    if (outcome->is_large) {
+        buffer_format(buffer, ",\"sha256\":\"%x\"", outcome->digest, (size_t)SHA256_BYTES);
+        if (outcome->is_kept) buffer_format(buffer, ",\"kept\":true");
+    } else if (outcome->has_data) {
+        buffer_format(buffer, ",\"data\":\"%x\"", outcome->data, outcome->data_length);
+    }
     if (outcome->has_code) buffer_format(buffer, ",\"code\":%u", outcome->code);
     if (outcome->part) buffer_format(buffer, ",\"part\":\"%s\"", outcome->part);
     if (outcome->state) buffer_format(buffer, ",\"state\":\"%s\"", outcome->state);

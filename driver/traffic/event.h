@@ -2,6 +2,7 @@
 #pragma once
 
 #include "op.h"
+#include "sha256.h"
 
 struct outcome {
     int64_t t0, t1; /* microseconds since the conductor's start */
@@ -12,6 +13,9 @@ struct outcome {
     bool has_data;
     const void *data;
     size_t data_length;
+    bool is_large; /* the event has the hash of the data in its place */
+    uint8_t digest[SHA256_BYTES];
+    bool is_kept;  /* in the file that the script names */
     bool has_code; /* exit, crash, kill, wait */
     uint32_t code;
     const char *part, *state; /* service */

@@ -76,6 +76,17 @@ char *buffer_reserve(struct buffer *buffer, size_t more) {
     return buffer->at + buffer->length;
 }
 
+char *buffer_room(struct buffer *buffer, size_t length) {
+    const size_t usual = 64 * 1024;
+    if (buffer->capacity < length) {
+        buffer_free(buffer);
+        buffer->capacity = length > usual ? length : usual;
+        buffer->at = memory_new(buffer->capacity);
+    }
+    buffer->length = 0;
+    return buffer->at;
+}
+
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length) {
     memcpy(buffer_reserve(buffer, length), bytes, length);
     buffer->length += length;

@@ -27,6 +27,8 @@ struct buffer {
 
 /* Room for `more` bytes behind the content; the caller then raises `length` itself. */
 char *buffer_reserve(struct buffer *buffer, size_t more);
+/* Room for `length` bytes in place of the content, and not much more. */
+char *buffer_room(struct buffer *buffer, size_t length);
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_drop_front(struct buffer *buffer, size_t length);
 void buffer_free(struct buffer *buffer);

@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include "clock.h"
+#include "large.h"
 #include "status.h"
 
 #include <winioctl.h>
@@ -40,6 +41,7 @@ void outcome_got(struct outcome *outcome, const struct data *target, const void 
     outcome->has_data = data_is_real(target) && (outcome->ok || outcome->moved > 0);
     outcome->data = bytes;
     outcome->data_length = outcome->moved < target->length ? outcome->moved : target->length;
+    large_tell(outcome, target);
 }
 
 BOOL request_call(const struct op *op, HANDLE handle, void *input, void *output, DWORD *moved, OVERLAPPED *overlapped) {
@@ -90,6 +92,8 @@ static struct request *add(struct requests *requests, const struct op *op, HANDL
     array_reserve((void **)&requests->list, &requests->capacity, requests->count, sizeof(requests->list[0]));
     struct request *one = &requests->list[requests->count++];
     *one = (struct request){.handle = handle, .target = op->output, .overlapped = overlapped_new()};
+    /* The texts of an operation are gone before the request is done. */
+    one->target.digest = one->target.path = (struct text){0};
     one->name = memory_new(op->request.length);
     one->name_length = op->request.length;
     memcpy(one->name, op->request.at, op->request.length);
@@ -131,7 +135,7 @@ void request_finish(struct requests *requests, const struct op *op, struct buffe
     outcome_finish(outcome, GetOverlappedResult(one->handle, one->overlapped, &moved, TRUE));
     outcome->moved = moved;
     outcome_got(outcome, &one->target, one->bytes);
-    if (outcome->has_data && outcome->data_length > 0) {
+    if (outcome->has_data && !outcome->is_large && outcome->data_length > 0) {
         room->length = 0;
         memcpy(buffer_reserve(room, outcome->data_length), one->bytes, outcome->data_length);
         outcome->data = room->at;

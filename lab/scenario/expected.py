@@ -9,7 +9,7 @@ from lab.config import IoctlSpec
 from lab.document import Location, shown, suggestion
 from lab.scenario.model import SUCCESS, Amount, Expected
 from lab.scenario.values import Report, Seeds, amount, data, milliseconds
-from lab.traffic.data import Pointer
+from lab.traffic.data import Bytes, Fill, Pointer
 from lab.traffic.ntstatus import STATUSES
 from lab.traffic.win32 import ERRORS
 
@@ -90,16 +90,16 @@ def _codes(value: Any, where: Location, report: Report, known: Mapping[str, int]
     return frozenset(codes)
 
 
-def _data(value: dict[str, Any], where: Location, report: Report, seed: int) -> bytes | None:
+def _data(value: dict[str, Any], where: Location, report: Report, seed: int) -> Bytes | Fill | None:
     if "text" in value:
-        return str(value["text"]).encode()
+        return Bytes(str(value["text"]).encode())
     if "data" not in value:
         return None
     wanted = data(value["data"], (*where, "data"), report, Seeds(seed))
     if isinstance(wanted, Pointer):
         report.add((*where, "data"), "no data can be expected there", "text, hex or fill")
         return None
-    return wanted.value
+    return wanted
 
 
 def expected_output(

@@ -98,7 +98,15 @@ class _Process:
         if request is None:
             return end
         return replace(
-            request, id=step.id, t1=end.t1, status=end.status, ok=op.ok, error=op.error, moved=op.moved, data=op.data
+            request,
+            id=step.id,
+            t1=end.t1,
+            status=end.status,
+            ok=op.ok,
+            error=op.error,
+            moved=op.moved,
+            data=op.data,
+            digest=op.digest,
         )
 
     def _returned(self, step: Step, op: Op) -> Operation:
@@ -114,6 +122,7 @@ class _Process:
             error=op.error,
             moved=op.moved,
             data=op.data,
+            digest=op.digest,
         )
 
     def _unreturned(self, step: Step) -> Operation:

@@ -8,10 +8,12 @@ from lab.document import printable
 from lab.scenario.end_state import ASKING, ENDING
 from lab.scenario.judge_log import judge_log
 from lab.scenario.kd_slice import KdSlice
+from lab.scenario.large import kept_name
 from lab.scenario.model import Amount, Expected, Scenario, Step, belongs
 from lab.scenario.observed import Observed
 from lab.scenario.plan import LOAD_ID
 from lab.scenario.verdict import Failure
+from lab.traffic.data import TOLD, Bytes, Fill
 from lab.traffic.events import Op
 from lab.traffic.history import Operation, account
 from lab.traffic.ntstatus import status_text
@@ -66,7 +68,7 @@ def _holds(step: Step, op: Op) -> bool:
         return False
     if wanted.moved is not None and (op.moved is None or not wanted.moved.holds(op.moved)):
         return False
-    if wanted.data is not None and op.data != wanted.data:
+    if wanted.data is not None and not _is_data(wanted.data, op):
         return False
     if wanted.state is not None and op.state != wanted.state:
         return False
@@ -99,7 +101,7 @@ def expected_in_words(step: Step) -> str:
     if wanted.moved is not None:
         parts.append(f"{wanted.moved} bytes")
     if wanted.data is not None:
-        parts.append(f"data {in_words(wanted.data)}")
+        parts.append(f"data {_data_in_words(wanted.data)}")
     parts += [f"{name} {amount}" for name, amount in wanted.output.items()]
     if wanted.state is not None:
         parts.append(f"state {wanted.state}")
@@ -124,7 +126,9 @@ def _got_in_words(step: Step, op: Op) -> str:
     if wanted.duration is not None:
         parts.append(f"{(op.t1 - op.t0) / 1000:g} ms")
     if wanted.data is not None and op.data is not None:
-        parts.append(f"data {in_words(op.data)}{_first_difference(wanted.data, op.data)}")
+        parts.append(f"data {in_words(op.data)}{_first_difference(wanted.data.value, op.data)}")
+    if wanted.data is not None and op.digest:
+        parts.append(f"data with SHA-256 {op.digest}" + (f", kept as {kept_name(step)}" if op.is_kept else ""))
     if wanted.output and step.ioctl:
         values = step.ioctl.unpack(op.data or b"")
         parts.append(", ".join(f"{name} {values[name]}" for name in wanted.output) if values else "no whole structure")
@@ -140,6 +144,18 @@ def _in_milliseconds(duration: Amount) -> str:
     if low is None:
         return f"at most {high}"
     return f"at least {low}" if high is None else f"{low} to {high}"
+
+
+def _is_data(wanted: Bytes | Fill, op: Op) -> bool:
+    if op.digest:
+        return op.moved == len(wanted) and op.digest == wanted.digest
+    return op.data is not None and len(op.data) == len(wanted) and op.data == wanted.value
+
+
+def _data_in_words(data: Bytes | Fill) -> str:
+    if len(data) > TOLD:
+        return f"{len(data)} bytes with SHA-256 {data.digest}"
+    return in_words(data.value)
 
 
 def in_words(data: bytes) -> str:

@@ -12,7 +12,7 @@ from lab.config import DriverSpec, IoctlSpec, ModelSpec
 from lab.debugger import Debugger
 from lab.scenario.known_issue import KnownIssue
 from lab.scenario.pattern import Pattern
-from lab.traffic.data import Data
+from lab.traffic.data import Bytes, Data, Fill
 from lab.traffic.schedule import Schedule
 from lab.verifier import Verifier
 
@@ -59,7 +59,7 @@ class Expected:
     statuses: frozenset[int] | None = None
     """NTSTATUS."""
     moved: Amount | None = None
-    data: bytes | None = None
+    data: Bytes | Fill | None = None
     output: Mapping[str, Amount] = field(default_factory=dict)
     duration: Amount | None = None
     """Microseconds from call to return."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from lab.scenario.large import large_targets
 from lab.scenario.model import Actor, Block, GuestFile, Scenario, Step
 from lab.scenario.plan import LOAD_ID
 from lab.traffic.schedule import Replayed
@@ -29,18 +30,19 @@ def render(
     script.comment(scenario.id)
     for actor in scenario.actors:
         _declare(script, actor, paths)
+    large = large_targets(scenario)
     for item in scenario.plan:
         if isinstance(item, Block):
             script.parallel(item.id, item.timeout_ms)
             for step in item.steps:
-                _write(script, step, paths)
+                _write(script, step, paths, large)
             if isinstance(scenario.schedule, Replayed):
                 script.order(scenario.schedule.orders.get(item.id, ()))
             script.end()
         elif item.id == LOAD_ID:
             _write(script, replace(item, args=(*item.args, *verify)), paths)
         else:
-            _write(script, item, paths)
+            _write(script, item, paths, large)
     return script.text
 
 
@@ -58,6 +60,9 @@ def _declare(script: Script, actor: Actor, paths: Mapping[GuestFile, str]) -> No
         script.input(actor.name, actor.stdin)
 
 
-def _write(script: Script, step: Step, paths: Mapping[GuestFile, str]) -> None:
+def _write(script: Script, step: Step, paths: Mapping[GuestFile, str], large: Mapping[str, tuple[int, str]]) -> None:
     args = [paths[arg] if isinstance(arg, GuestFile) else arg for arg in step.args]
+    if step.id in large:
+        at, target = large[step.id]
+        args[at] = target
     script.step(step.id, step.actor, step.timeout_ms, step.op, *args)

@@ -20,6 +20,7 @@ from lab.scenario.history import history_of
 from lab.scenario.judge import judge, judge_prompts
 from lab.scenario.judge_crash import judge_crash
 from lab.scenario.kd_slice import KdSlice, is_print, log_end, read_slice
+from lab.scenario.large import fetch_large
 from lab.scenario.log_expectations import ATTRIBUTION
 from lab.scenario.model import ExpectedCrash, Isolation, Scenario
 from lab.scenario.observed import Recorder
@@ -316,6 +317,7 @@ class _Run:
         artifacts.write_lines("kd.jsonl", self._kd.raw)
         artifacts.write_lines("kd.log", self._own_kd.lines)
         if self._recorder:
+            verdict.details += fetch_large(scenario, self._recorder.observed, self._lab.guest, artifacts.directory)
             history = history_of(scenario, self._recorder.observed)
             if scenario.schedule:
                 seen = self._recorder.observed.order.blocks

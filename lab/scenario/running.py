@@ -23,6 +23,10 @@ class RunningGuest(Protocol):
         """Write a file in the guest."""
         ...
 
+    def fetch(self, remote: str, to: Path, within: float) -> None:
+        """Bring a large file of the guest, compressed with gzip. Raises HungError, GuestLostError."""
+        ...
+
 
 class RunningLab(Protocol):
     """A lab that is up."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.document import Document, Location, Problem
 from lab.scenario.model import Amount
-from lab.traffic.data import MAX_LENGTH, Bytes, Data, Fill, Pointer, pattern
+from lab.traffic.data import MAX_GIVEN, Bytes, Data, Fill, Pointer, pattern
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000}
 _POINTERS = {"no-buffer": "null", "bad-pointer": "bad"}
@@ -80,8 +80,8 @@ def data(value: Any, where: Location, report: Report, seeds: Seeds) -> Data:
                 report.add((*where, i), "has no bytes to join with others", "text, hex or fill in a list")
             else:
                 joined += piece.value
-        if len(joined) > MAX_LENGTH:
-            report.add(where, f"is {len(joined)} bytes long", f"at most {MAX_LENGTH} bytes")
+        if len(joined) > MAX_GIVEN:
+            report.add(where, f"is {len(joined)} bytes long", f"at most {MAX_GIVEN} bytes, or one `fill`")
             return Bytes(b"")
         return Bytes(joined)
     return _piece(value, where, report, seeds)
@@ -105,6 +105,9 @@ def _piece(value: dict[str, Any], where: Location, report: Report, seeds: Seeds)
         return Pointer(_POINTERS[kind], value[kind])
     seed = seeds.seed(value.get("seed"), (*where, "seed"), report)
     if "skip" in value:
+        if value["fill"] > MAX_GIVEN:
+            report.add((*where, "fill"), f"is {value['fill']} bytes long", f"at most {MAX_GIVEN} bytes with `skip`")
+            return Bytes(b"")
         return Bytes(pattern(value["fill"], seed, value["skip"]))
     return Fill(value["fill"], seed)
 

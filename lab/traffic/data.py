@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from lab.traffic.script import bytes_token
 
-MAX_LENGTH = 1 << 20
+MAX_LENGTH = 64 << 20
 """Longest data of one operation, in bytes."""
+MAX_GIVEN = 1 << 20
+"""Longest data that stands in a script byte by byte."""
+TOLD = 64 << 10
+"""Of data that is longer, the guest tells the SHA-256 only."""
+
+_PERIOD = 1 << 16
+"""The pattern's."""
 
 
 def pattern(length: int, seed: int, skip: int = 0) -> bytes:
@@ -19,7 +27,9 @@ def pattern(length: int, seed: int, skip: int = 0) -> bytes:
     '2d34'
     """
     base = seed * 31
-    return bytes((base + i * 7 + (i >> 8) * 13) & 0xFF for i in range(skip, skip + length))
+    first = min(length, _PERIOD)
+    period = bytes((base + i * 7 + (i >> 8) * 13) & 0xFF for i in range(skip, skip + first))
+    return period if length <= _PERIOD else (period * (length // _PERIOD + 1))[:length]
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,11 @@ class Bytes:
     @property
     def token(self) -> str:
         return bytes_token(self.value)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal."""
+        return sha256(self.value).hexdigest()
 
     def __len__(self) -> int:
         return len(self.value)
@@ -50,6 +65,15 @@ class Fill:
     @property
     def value(self) -> bytes:
         return pattern(self.length, self.seed)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal; the bytes are never all in memory."""
+        period, whole = pattern(min(self.length, _PERIOD), self.seed), sha256()
+        for _ in range(self.length // _PERIOD):
+            whole.update(period)
+        whole.update(period[: self.length % _PERIOD])
+        return whole.hexdigest()
 
     def __len__(self) -> int:
         return self.length

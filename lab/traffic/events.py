@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ MAX_LINE = 4 << 20
 """Longest line, in characters; the traffic program's own limit is 3 MB."""
 
 _INT64 = 1 << 63
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class EventError(InfrastructureError):
@@ -54,7 +56,7 @@ class Op:
     moved: int | None
     """Bytes moved, where the operation moves bytes."""
     data: bytes | None
-    """What the operation returned, where it returns data."""
+    """What the operation returned, where it returns data that is not too long."""
     state: str
     """Service operations: the state afterwards."""
     part: str
@@ -69,6 +71,10 @@ class Op:
     """Loads of a driver: Driver Verifier's flags that are in force for it, where it was told some."""
     ntstatus: int = 0
     """NTSTATUS behind the error; 0 where there is none or the system kept none."""
+    digest: str = ""
+    """SHA-256 of returned data that is too long to be told."""
+    is_kept: bool = False
+    """That data is in the file that the script names."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +218,12 @@ class _Fields:
         except ValueError:
             raise EventError(f"'{name}' is nothing that becomes of a turn", self._line) from None
 
+    def digest(self, name: str) -> str:
+        value = self.text(name, "")
+        if value and not _DIGEST.fullmatch(value):
+            raise EventError(f"'{name}' is no SHA-256", self._line)
+        return value
+
     def objects(self, name: str) -> list[_Fields]:
         values = self._get(name, list, ...)
         if not all(isinstance(value, dict) for value in values):
@@ -242,6 +254,8 @@ def _op(fields: _Fields) -> Event:
         error=fields.number("err"),
         moved=fields.optional_number("n"),
         data=fields.optional_bytes("data"),
+        digest=fields.digest("sha256"),
+        is_kept=fields.flag("kept", False),
         state=fields.text("state", ""),
         part=fields.text("part", ""),
         code=fields.optional_number("code"),

@@ -12,19 +12,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from lab.document import printable
 from lab.errors import UsageError
-from lab.traffic.data import Bytes, Data, Fill, Pointer
+from lab.traffic.data import Bytes, Data, Fill, Pointer, pattern
 from lab.traffic.win32 import error_text
 
-VERSION = 2
+VERSION = 3
+_WITHOUT_DIGEST = 2
 NEVER = (1 << 63) - 1
 """The return time of an operation that has not returned."""
 
 MAX_LINE = 8 << 20
+SHOWN = 16
+"""Bytes of data that are shown where there is little room."""
 
 
 class Status(Enum):
@@ -71,6 +75,8 @@ class Operation:
     """The name of a request that was begun and finished; its process did other things meanwhile."""
     implied: bool = False
     """Nobody called it: the system closed the handle of a process that ended."""
+    digest: str = ""
+    """SHA-256 of data that came back and is too long to be told; `data` is None then."""
     number: int = 0
     """Position in the history; operations of one process come in their order."""
     beside: int = 0
@@ -86,13 +92,22 @@ class Operation:
         """What was written or passed in; nothing where a pointer led nowhere."""
         return self.argument.value if isinstance(self.argument, Bytes | Fill) else b""
 
+    def head(self, count: int) -> bytes:
+        """The first bytes of `content`; the rest of long data is not made."""
+        if isinstance(self.argument, Fill):
+            return pattern(min(count, self.argument.length), self.argument.seed)
+        return self.content[:count]
+
     def gave(self, error: int = 0, moved: int | None = None, data: bytes | None = None) -> bool:
         """Whether this is its result, or can have been: None stands for anything."""
         if not self.has_result:
             return True
         if self.error != error or self.ok != (error == 0):
             return False
-        return (moved is None or self.moved == moved) and (data is None or self.data == data)
+        return (moved is None or self.moved == moved) and (data is None or self._has(data))
+
+    def _has(self, data: bytes) -> bool:
+        return sha256(data).hexdigest() == self.digest if self.digest else self.data == data
 
     @property
     def result_text(self) -> str:
@@ -103,13 +118,16 @@ class Operation:
             return error_text(self.error)
         if self.moved is None or self.op not in ("read", "write", "ioctl"):
             return "success"
+        if self.digest:
+            return f"{self.moved} bytes, SHA-256 {self.digest[:16]}..."
         return f"{self.moved} bytes {in_short(self.data)}" if self.data else f"{self.moved} bytes"
 
     @property
     def call_text(self) -> str:
         """`write 5 bytes 'hello'`."""
         if self.op == "write":
-            content = in_short(self.content) if self.content else self.argument.token if self.argument else ""
+            head = self.head(SHOWN + 1)
+            content = in_short(head) if head else self.argument.token if self.argument else ""
             return f"write {self.asked} bytes {content}".rstrip()
         if self.op == "read":
             return f"read {self.target or self.asked}"
@@ -144,11 +162,12 @@ class Operation:
             "error": self.error,
             "moved": self.moved,
             "data": None if self.data is None else self.data.hex(),
+            "sha256": self.digest,
         }
         return json.dumps(value)
 
 
-def in_short(data: bytes, shown: int = 16) -> str:
+def in_short(data: bytes, shown: int = SHOWN) -> str:
     """Bytes as text if they are text, else hexadecimal, and no more than `shown` of them."""
     head, more = data[:shown], "..." if len(data) > shown else ""
     if head and all(32 <= byte < 127 for byte in head):
@@ -175,7 +194,9 @@ def _parse(line: str, where: str, number: int) -> Operation:
         value = json.loads(line)
         if not isinstance(value, dict):
             raise ValueError("not an object")
-        if value.get("v") != VERSION:
+        if value.get("v") == _WITHOUT_DIGEST:
+            value["sha256"] = ""
+        elif value.get("v") != VERSION:
             raise ValueError(f"version {value.get('v')!r}, not {VERSION}")
         return _operation(value, number)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -213,6 +234,7 @@ def _operation(value: dict[str, Any], number: int) -> Operation:
         error=whole("error"),
         moved=maybe("moved"),
         data=None if value["data"] is None else bytes.fromhex(text("data")),
+        digest=text("sha256"),
         status=Status(value["status"]),
         code=maybe("code"),
         access=text("access"),
@@ -278,4 +300,4 @@ def account(operations: Iterable[Operation], path: str) -> Account:
 
 
 def _stored(operation: Operation) -> Iterator[int]:
-    yield from operation.content[: operation.moved or 0]
+    yield from operation.head(operation.moved or 0)

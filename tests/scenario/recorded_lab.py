@@ -56,6 +56,10 @@ class RecordedGuest:
         self.commands.append(argv)
         return self.play(on_line)
 
+    def fetch(self, remote: str, to: Path, within: float) -> None:
+        assert within > 0
+        to.write_bytes(self.files[remote])
+
     def put(self, data: bytes | Path, remote: str) -> None:
         self.files[remote] = data if isinstance(data, bytes) else data.read_bytes()
 

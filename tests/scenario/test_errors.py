@@ -113,12 +113,12 @@ STEPS = {
         "case.yaml:4: steps[2].a.write[2]: has no bytes to join with others: text, hex or fill in a list",
     ),
     "read too much": (
-        "- a: {open: X}\n- a: {read: 1048577}",
-        "case.yaml:4: steps[2].a.read: is 1048577: a number from 0 to 1048576",
+        "- a: {open: X}\n- a: {read: 67108865}",
+        "case.yaml:4: steps[2].a.read: is 67108865: a number from 0 to 67108864",
     ),
     "read a negative number": (
         "- a: {open: X}\n- a: {read: -1}",
-        "case.yaml:4: steps[2].a.read: is -1: a number from 0 to 1048576",
+        "case.yaml:4: steps[2].a.read: is -1: a number from 0 to 67108864",
     ),
     "never opened": (
         "- a: {read: 1}",

@@ -52,7 +52,7 @@ def test_an_account_in_words() -> None:
 
 def test_a_line_on_disk() -> None:
     line = json.loads(operation("write", argument=Fill(10, 3), moved=7).to_json())
-    assert line["v"] == 2
+    assert line["v"] == 3
     assert line["argument"] == "fill:10:3"
     assert line["path"] == PIPE
     assert line["data"] is None
