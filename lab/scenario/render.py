@@ -40,7 +40,7 @@ def render(
                 script.order(scenario.schedule.orders.get(item.id, ()))
             script.end()
         elif item.id == LOAD_ID:
-            _write(script, replace(item, args=(*item.args, *verify)), paths)
+            _write(script, replace(item, args=(*item.args, *verify)), paths, large)
         else:
             _write(script, item, paths, large)
     return script.text
