@@ -64,8 +64,8 @@ class Timeline:
 
 def timeline_of(record: Record) -> Timeline:
     """The whole story, or the part of it around what went wrong when it is long."""
-    entries = GuestClock(record.entries, record.operations).place(record.entries)
-    all_operations = [*record.operations, *_begun(entries, record.operations)]
+    all_operations = [*record.operations, *_begun(record.entries, record.operations)]
+    entries = GuestClock(record.entries, all_operations).place(record.entries)
     notes = [*_entries(entries), *_failures(record)]
     whole = _timeline(record, all_operations, notes)
     if len(whole.rows) <= BEFORE + AFTER:
@@ -91,21 +91,27 @@ def _timeline(record: Record, operations: Sequence[Operation], notes: Sequence[R
 
 def _is_core(operation: Operation, failed: Sequence[str], cause: str) -> bool:
     if operation.status is Status.PENDING:
-        return cause == "hung"
+        return cause in ("hung", "crashed")
     return not set(failed).isdisjoint(steps_of(operation.id))
 
 
 def _begun(entries: Sequence[LogEntry], operations: Sequence[Operation]) -> Iterator[Operation]:
-    """Steps that were announced, but of which a crash left no result."""
+    """Steps that were announced, but of which a crash left no result: called after what their actor did before."""
     known = {each.id for each in operations}
+    latest: dict[str, int] = {}
+    for operation in operations:
+        if operation.t1 != NEVER:
+            latest[operation.actor] = max(latest.get(operation.actor, 0), operation.t1)
     for entry in entries:
+        if _is_trouble(entry):
+            return
         marker = entry.extras.get("marker")
         if not isinstance(marker, dict) or marker.get("edge") != "begin" or marker.get("step") in known:
             continue
         step, actor = marker.get("step"), marker.get("actor")
         if isinstance(step, str) and isinstance(actor, str):
             known.add(step)
-            yield replace(_NOTHING, id=step, actor=actor, t0=round(entry.t), number=len(operations) + len(known))
+            yield replace(_NOTHING, id=step, actor=actor, t0=latest.get(actor, 0), number=len(operations) + len(known))
 
 
 def _entries(entries: Sequence[LogEntry]) -> Iterator[Row]:
@@ -124,8 +130,11 @@ def _row(entry: LogEntry) -> Row:
     actor = entry.extras.get("actor")
     if entry.kind == "print":
         return Row(entry.t, Kind.PRINT, text=entry.text.strip(), actor=actor if isinstance(actor, str) else "")
-    is_trouble = entry.kind == "bugcheck" or (entry.kind == "stop" and entry.extras.get("reason") == "exception")
-    return Row(entry.t, Kind.TROUBLE if is_trouble else Kind.EVENT, text=entry.text.strip())
+    return Row(entry.t, Kind.TROUBLE if _is_trouble(entry) else Kind.EVENT, text=entry.text.strip())
+
+
+def _is_trouble(entry: LogEntry) -> bool:
+    return entry.kind == "bugcheck" or (entry.kind == "stop" and entry.extras.get("reason") == "exception")
 
 
 def _failures(record: Record) -> Iterator[Row]:
