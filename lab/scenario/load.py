@@ -13,11 +13,12 @@ from lab.document import Document, FileError, Location, Problem, parse_document,
 from lab.guest.capabilities import CAPABILITIES
 from lab.scenario.cast import Cast, misspelt_step
 from lab.scenario.end_state import asker, end_state, end_steps
+from lab.scenario.expected_crash import expected_crash
 from lab.scenario.history_wanted import conserved_paths, is_contradicted, judging_model
 from lab.scenario.known_issue import known_issue
 from lab.scenario.log_expectations import implied_capabilities, log_expectations
 from lab.scenario.matrix import Point, at_point, matrix_points
-from lab.scenario.model import ExpectedCrash, Isolation, Scenario
+from lab.scenario.model import Isolation, Scenario
 from lab.scenario.plan import Planner
 from lab.scenario.schedule import read_schedule
 from lab.scenario.values import Report, milliseconds
@@ -154,7 +155,7 @@ def _scenario(
         verifier=verifier,
         debugger=read_debugger(document, config.root, problems).over(config.debugger),
         schedule=read_schedule(data.get("schedule"), seed, path.parent, plan, report),
-        crash=_crash(wanted.get("crash"), report),
+        crash=expected_crash(wanted.get("crash"), report),
         tags=tuple(data.get("tags", [])),
         seed=seed,
         is_seed_drawn=data.get("seed") == "random",
@@ -173,14 +174,6 @@ def _check_words(data: dict[str, Any], report: Report) -> None:
     for i, tag in enumerate(data.get("tags", [])):
         if tag in _NO_TAGS:
             report.add(("tags", i), f"{shown(tag)} means something else to pytest", "another word")
-
-
-def _crash(value: dict[str, Any] | None, report: Report) -> ExpectedCrash | None:
-    if value is None:
-        return None
-    parameters = tuple(value.get("parameters", []))
-    line = report.line(("expect", "crash"))
-    return ExpectedCrash(value["code"], parameters, value.get("module"), value.get("function"), line)
 
 
 def _elsewhere(name: str | None, point: Point, config: Config, report: Report) -> str:

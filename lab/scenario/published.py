@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.config import Config
 from lab.guest.capabilities import CAPABILITIES
+from lab.scenario.expected_crash import bugcheck_codes
 from lab.structure import load_schema
 from lab.traffic.ntstatus import STATUSES
 from lab.traffic.win32 import ERRORS
@@ -31,6 +32,7 @@ def published_schema(config: Config | None) -> dict[str, Any]:
     _name(fields["status"], STATUSES)
     _name(fields["status"]["items"], STATUSES)
     _name(schema["properties"]["requires"]["items"], CAPABILITIES)
+    _name(schema["properties"]["expect"]["properties"]["crash"]["properties"]["code"], bugcheck_codes())
     if config is None:
         return schema
     _name(schema["properties"]["driver"], config.drivers)

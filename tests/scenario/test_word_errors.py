@@ -47,8 +47,12 @@ CASES = {
     ),
     "crash by number": (
         END + "{crash: 0xE2}",
-        "case.yaml:3: expect.crash: cannot be 226: `{code: 0xC2, parameters: [7]}`, "
+        "case.yaml:3: expect.crash: cannot be 226: `{code: BAD_POOL_CALLER, parameters: [7]}`, "
         "the bugcheck that the scenario has to end in",
+    ),
+    "unknown bugcheck": (
+        END + "{crash: {code: BAD_POOL_CALER}}",
+        "case.yaml:3: expect.crash.code: 'BAD_POOL_CALER' is not a known bugcheck: did you mean 'BAD_POOL_CALLER'?",
     ),
     "five parameters": (
         END + "{crash: {code: 1, parameters: [1, 2, 3, 4, 5]}}",
