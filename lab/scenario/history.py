@@ -111,7 +111,8 @@ class _Process:
 
     def _returned(self, step: Step, op: Op) -> Operation:
         status = Status.GONE if op.gone else Status.REFUSED if op.what else Status.RETURNED
-        self._latest = max(self._latest, op.t1)
+        if not op.gone:
+            self._latest = max(self._latest, op.t1)
         return replace(
             _called(step),
             pid=op.pid,
@@ -150,9 +151,10 @@ class _Process:
     def _left_open(self) -> Iterator[Operation]:
         if self._death is None:
             return
+        begin, end = max(self._death[0], self._latest), self._death[1]
         for handle in self._handles.values():
             if handle.is_open:
-                yield replace(handle.opened, id="", op="close", t0=self._death[0], t1=self._death[1], implied=True)
+                yield replace(handle.opened, id="", op="close", t0=begin, t1=end, implied=True)
 
 
 def _called(step: Step) -> Operation:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,23 @@ def test_a_killed_process_leaves_what_is_uncertain_and_closes_what_it_had_open(
     assert closes[0].path
     assert [each.number for each in found] == list(range(len(found)))
     assert [each.t1 for each in found] == sorted(each.t1 for each in found)
+
+
+def test_a_process_closes_nothing_before_its_last_operation_has_returned(
+    parse: Callable[[str], list[Scenario]], tmp_path: Path
+) -> None:
+    """It is still at work when somebody sets out to kill it."""
+    lanes = "  - parallel:\n      a: [{write: x}]\n      conductor: [{kill: a}]\n"
+    (scenario,) = parse("lab: 1\nsteps:\n" + OPEN + lanes)
+    times = {"1": ("a", "open", 1, 2), "2": ("b", "open", 3, 4), "3@a.1": ("a", "write", 20, 30)}
+    times["3@conductor.1"] = ("-", "kill", 10, 40)
+    events = [
+        json.dumps({"e": "op", "id": step, "actor": actor, "op": op, "t0": t0, "t1": t1, "ok": True, "err": 0})
+        for step, (actor, op, t0, t1) in times.items()
+    ]
+    found = history(scenario, ['{"e":"hello","v":1,"pid":1}', *events], tmp_path)
+    (close,) = (each for each in found if each.implied)
+    assert (close.actor, close.t0, close.t1) == ("a", 30, 40)
 
 
 def test_an_operation_that_did_not_return_is_pending_since_the_one_before_it(
