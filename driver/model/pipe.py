@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lab.traffic.byte_queue import ByteQueue, Written
 from lab.traffic.data import Pointer
 from lab.traffic.history import Operation
-from lab.traffic.model import EVERYWHERE
+from lab.traffic.model import EVERYWHERE, Interests
 from lab.traffic.win32 import ERRORS
 
 DEFAULT_SIZE = 4096
@@ -78,6 +78,18 @@ class Pipes:
     def step(self, pipe: Pipe, operation: Operation) -> Iterator[Pipe]:
         return _STEPS[operation.op](self, pipe, operation)
 
+    def interests(self) -> Interests:
+        """Two pipes, one of them by two spellings; buffers small enough to be full, and lengths around theirs."""
+        return Interests(
+            names=("ALPHA", "BETA", "alpha"),
+            lengths=(1, 4, 7, 8, 9, 0, 16, 17, 100, DEFAULT_SIZE - 1, DEFAULT_SIZE, DEFAULT_SIZE + 1),
+            values={
+                "size": (8, 8, 8, 1, 16, 16, 0, DEFAULT_SIZE, LARGEST_SIZE, LARGEST_SIZE + 1),
+                "mode": (OVERWRITE_OLDEST, OVERWRITE_OLDEST, DROP_NEW, 2),
+            },
+            unpredictable=frozenset((FAULT, BURST)),
+        )
+
     def describe(self, pipe: Pipe) -> str:
         if not pipe.references:
             return "not open" if pipe.loaded else "not open, the driver is stopped"
@@ -102,9 +114,10 @@ class Pipes:
 
     def _write(self, pipe: Pipe, operation: Operation) -> Iterator[Pipe]:
         length = operation.asked or 0
+        is_nowhere = bool(length) and isinstance(operation.argument, Pointer)
         if "w" not in operation.access:
-            yield from _fails(pipe, operation, DENIED)
-        elif length and isinstance(operation.argument, Pointer):
+            yield from _fails(pipe, operation, DENIED, *BAD_POINTER * is_nowhere)
+        elif is_nowhere:
             yield from self._write_from_nowhere(pipe, operation, length)
         elif pipe.mode == OVERWRITE_OLDEST:
             if operation.gave(moved=length):
@@ -132,10 +145,11 @@ class Pipes:
 
     def _read(self, pipe: Pipe, operation: Operation) -> Iterator[Pipe]:
         length = operation.asked or 0
+        is_nowhere = bool(length) and operation.target.startswith(("null:", "bad:"))
         if "r" not in operation.access:
-            yield from _fails(pipe, operation, DENIED)
+            yield from _fails(pipe, operation, DENIED, *BAD_POINTER * is_nowhere)
             return
-        if length and operation.target.startswith(("null:", "bad:")):
+        if is_nowhere:
             yield from _fails(pipe, operation, *BAD_POINTER)
             return
         count = min(length, pipe.queue.held)

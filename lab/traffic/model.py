@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from lab.config import ModelSpec
 from lab.document import printable
@@ -18,6 +19,21 @@ from lab.traffic.history import Operation
 
 EVERYWHERE = "*"
 """The key of an operation that all parts of the state take part in."""
+
+
+@dataclass(frozen=True)
+class Interests:
+    """What of a driver is worth trying, for traffic that `lab explore` makes up."""
+
+    names: tuple[str, ...] = ()
+    """Names below the device. With one text appended to all of them they are still names, and nobody has used those
+    before. None: all is done to the device itself, whose driver is then loaded anew for each case."""
+    lengths: tuple[int, ...] = (0, 1, 16)
+    """Bytes to read and to write; others are tried too."""
+    values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """For the input of IOCTLs, by the field's name in lab.yaml; else it is the bounds of the field's type."""
+    unpredictable: frozenset[int] = frozenset()
+    """Control codes that are none of the specification's business: they are left out."""
 
 
 class Model(Protocol):
@@ -50,6 +66,18 @@ class Model(Protocol):
     def describe(self, state: Any) -> str:
         """The state in words, for people."""
         ...
+
+
+@runtime_checkable
+class InterestedModel(Protocol):
+    """A model that also says what is worth trying; it need not."""
+
+    def interests(self) -> Interests: ...
+
+
+def interests_of(model: Model | None) -> Interests:
+    """What the model calls worth trying, or what is tried of any driver."""
+    return model.interests() if isinstance(model, InterestedModel) else Interests()
 
 
 def load_model(spec: ModelSpec, device: str) -> Model:

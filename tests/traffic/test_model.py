@@ -47,6 +47,13 @@ def test_what_must_fail_fails_with_that_error_and_no_other(operation: Operation,
     assert not is_explained(replace(operation, ok=True, error=0, moved=0))
 
 
+@pytest.mark.parametrize("error", [5, 998, 1784])
+def test_of_two_reasons_to_refuse_a_read_either_may_be_told(error: int) -> None:
+    nowhere = replace(failed(pipes.read(9), error), target="null:9", access="w", actor="a", t0=10, t1=11)
+    opened = replace(OPENED, access="w")
+    assert all(part.decision is Decision.LINEARIZABLE for part in check([opened, nowhere], MODEL))
+
+
 def test_a_size_is_set_while_nothing_is_held() -> None:
     written = replace(pipes.write(b"x"), moved=1)
     assert is_explained(written, failed(pipes.change(pipes.SET_SIZE, 8), 170))
