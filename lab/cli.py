@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import cli_coverage, cli_crash, cli_drill, cli_kd, cli_replay, cli_report, cli_scenario, history
+from lab import cli_coverage, cli_crash, cli_drill, cli_explore, cli_kd, cli_replay, cli_report, cli_scenario, history
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 from lab.progress import Progress, plain_console
@@ -67,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     past = commands.add_parser("history", help="what the processes of a scenario did: draw it, judge it")
     history.add_commands(past)
     past.set_defaults(run=_history)
+
+    search = commands.add_parser("explore", help="make up traffic, hold it against the model, cut failures down")
+    cli_explore.add_arguments(search)
+    search.set_defaults(run=lambda options: cli_explore.explore(options, lambda: _config(options)))
     return parser
 
 

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.debugger import Debugger, read_debugger
 from lab.document import Document, FileError, Problem, read_document, shown, suggestion
@@ -50,6 +51,20 @@ class CoverageSpec:
     """The folder that they are compiled in."""
     build: str = ""
     """The command that makes them; empty: that of all."""
+
+
+@dataclass(frozen=True)
+class FaultSpec:
+    """A fault that a driver plants when an IOCTL tells it to, for tests of the tests."""
+
+    name: str
+    driver: str
+    ioctl: str
+    input: Mapping[str, int]
+    found_by: tuple[Path, ...] = ()
+    """Scenarios that pass because they notice the fault; absolute."""
+    requires: frozenset[str] = frozenset()
+    """Capabilities of a guest in which it can be noticed at all."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,7 @@ class Config:
     coverage: CoverageSpec | None = None
     clean: Document | None = None
     """This file, if its `clean:` says what `expect: {end: clean}` stands for in scenarios."""
+    faults: Mapping[str, FaultSpec] = field(default_factory=dict)
 
     @property
     def driver(self) -> DriverSpec:
@@ -172,6 +188,7 @@ def _check_meaning(document: Document) -> list[Problem]:
         problems.append(document.problem((), "several drivers and none is the default", right))
     problems += _check_build(document)
     problems += _check_programs(document)
+    problems += _check_faults(document)
     for name, ioctl in data.get("ioctls", {}).items():
         for side in ("input", "output"):
             problems += _check_fields(document, name, side, ioctl.get(side, []))
@@ -195,6 +212,19 @@ def _check_programs(document: Document) -> list[Problem]:
             what = f"{shown(Path(program).name)} has the file name of programs[{seen[name] + 1}]"
             problems.append(document.problem(("programs", i), what, "a file name of its own"))
         seen[name] = i
+    return problems
+
+
+def _check_faults(document: Document) -> list[Problem]:
+    data = document.data
+    problems = []
+    for name, fault in data.get("faults", {}).items():
+        for key, known in (("driver", data["drivers"]), ("ioctl", data.get("ioctls", {}))):
+            if fault[key] not in known:
+                where = ("faults", name, key)
+                problems.append(
+                    document.problem(where, f"{shown(fault[key])} is not in lab.yaml", suggestion(fault[key], known))
+                )
     return problems
 
 
@@ -235,6 +265,7 @@ def _config(path: Path, document: Document, debugger: Debugger) -> Config:
         build=data.get("build", ""),
         coverage=_coverage(root, data["coverage"]) if "coverage" in data else None,
         clean=document if "clean" in data else None,
+        faults={name: _fault(root, name, spec) for name, spec in data.get("faults", {}).items()},
     )
 
 
@@ -246,6 +277,13 @@ def _model(root: Path, text: str) -> ModelSpec:
 def _coverage(root: Path, data: dict[str, str]) -> CoverageSpec:
     sources = (root / data.get("sources", ".")).resolve()
     return CoverageSpec((root / data["images"]).resolve(), sources, data.get("build", ""))
+
+
+def _fault(root: Path, name: str, spec: dict[str, Any]) -> FaultSpec:
+    files = tuple((root / file).resolve() for file in spec.get("found_by", []))
+    return FaultSpec(
+        name, spec["driver"], spec["ioctl"], spec.get("input", {}), files, frozenset(spec.get("requires", []))
+    )
 
 
 def _fields(texts: list[str]) -> tuple[IoctlField, ...]:

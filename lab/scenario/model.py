@@ -226,6 +226,8 @@ class Scenario:
     known_issue: KnownIssue | None = None
     elsewhere: str = ""
     """Why it is not for this lab's guest; empty: it is."""
+    is_announced: bool = True
+    """Each step is announced to the kernel debugger, so that prints can be put down to it."""
 
     @property
     def id(self) -> str:

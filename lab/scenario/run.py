@@ -157,7 +157,7 @@ class _Run:
         self._lab.debugger(self._scenario.debugger)
         ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}
-        markers = ATTRIBUTION in self._lab.capabilities
+        markers = self._scenario.is_announced and ATTRIBUTION in self._lab.capabilities
         verify = self._scenario.verifier.tokens(self._lab.capabilities)
         script = render(self._scenario, paths, markers=markers, verify=verify)
         self._artifacts.write("script.txt", script)
