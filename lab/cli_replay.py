@@ -52,7 +52,8 @@ def _replay(options: argparse.Namespace) -> int:
         place = f"  {display_path(attempt.directory)}" if attempt.directory else ""
         print(f"{number:4}  {attempt.comparison}{place}", flush=True)
 
-    done = replay(kept, lambda: _bring_up(options, kept), options.times, tell)
+    lab = _bring_up(options, kept)
+    done = replay(kept, lambda: lab, options.times, tell)
     for line in done.verdict():
         print(line)
     return _status(done.likeness)
