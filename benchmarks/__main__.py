@@ -1,4 +1,4 @@
-"""`make benchmark`, or `python -m benchmarks [start|scenarios|rate|check|burst|kd|history ...]`."""
+"""`make benchmark`, or `python -m benchmarks [start|recovery|scenarios|rate|check|burst|kd|history ...]`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import burst, check, history, kd, rate, scenarios, start
+from benchmarks import burst, check, history, kd, rate, recovery, scenarios, start
 from lab.cli import report
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 
 BENCHMARKS: dict[str, Callable[[Config], None]] = {
     "start": start.measure,
+    "recovery": recovery.measure,
     "burst": burst.measure,
     "scenarios": scenarios.measure,
     "rate": rate.measure,
