@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import time
@@ -10,14 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.crash.kept_scene import load_scene
+from lab.crash.offline_disk import fetch_from_disk
 from lab.crash.report import CrashReport, make_report
 from lab.crash.scene_symbols import scene_symbols
 from lab.crash.seen import CrashSeen, HangSeen, Part, crash_of
-from lab.errors import HungError, InfrastructureError, LabError
+from lab.errors import GuestLostError, HungError, InfrastructureError, LabError
 from lab.guest.guest import Guest
+from lab.guest.ssh import COMPRESSION
 from lab.incidents import Incident, Kind
 from lab.machine.control import call
 from lab.machine.instance import Instance
+from lab.machine.qemu import OVERLAY
 
 SCENE_WITHIN = 10.0
 """Seconds from the first sign until the debugger has looked at everything."""
@@ -71,7 +75,7 @@ class Evidence:
         self._first = incidents[0].t
         self._part("report", self._report_crash)
         if any(each.kind in (Kind.EXCEPTION, Kind.BUGCHECK, Kind.BUGCHECK_STOP) for each in incidents):
-            self._part("dump", lambda: self._fetch_dump(DUMP_FILE))
+            self._part("dump", lambda: self._dump(DUMP_FILE))
         seen = crash_of(self._sources.incidents())
         assert seen  # noqa: S101
         return replace(seen, report=self._report, parts=tuple(self._parts))
@@ -127,6 +131,30 @@ class Evidence:
         self._first = time.time()
         call(self._sources.instance, "crash", timeout=BREAK_IN_WITHIN + 5, within=BREAK_IN_WITHIN)
         return self._fetch_dump(HANG_DUMP_FILE)
+
+    def _dump(self, name: str) -> str:
+        """From the guest while it answers; from its disk when the machine is off."""
+        try:
+            return self._fetch_dump(name)
+        except GuestLostError:
+            if self._sources.instance.is_supervised():
+                raise
+            return self._read_dump(name)
+
+    def _read_dump(self, name: str) -> str:
+        plain = self._directory / Path(name).stem
+        complaints = []
+        for remote in self._sources.dumps:
+            try:
+                fetch_from_disk(self._sources.instance.path(OVERLAY), remote, plain, FETCH_WITHIN)
+            except LabError as error:
+                complaints.append(str(error))
+                continue
+            with plain.open("rb") as dump, gzip.open(self._directory / name, "wb", COMPRESSION) as packed:
+                shutil.copyfileobj(dump, packed)
+            plain.unlink()
+            return name
+        raise InfrastructureError("; ".join(complaints) or "this guest writes no dumps")
 
     def _fetch_dump(self, name: str) -> str:
         """The guest's own, as soon as it is written."""

@@ -35,6 +35,8 @@ class Kind:
     RESET = "guest-reset"
     SHUTDOWN = "guest-shutdown"
     QEMU_ENDED = "qemu-ended"
+    RESTORED = "restored"
+    """The guest is back in a snapshot: what went wrong before is undone."""
     LINK_LOST = "debugger-lost"
 
 
@@ -104,3 +106,14 @@ def incidents_end(directory: Path) -> int:
         return (directory / INCIDENTS).stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def undone(directory: Path) -> list[Incident]:
+    """Endings after which nobody has put the guest back."""
+    found: list[Incident] = []
+    for each in read_incidents(directory):
+        if each.kind == Kind.RESTORED:
+            found = []
+        elif each.cause is not None:
+            found.append(each)
+    return found

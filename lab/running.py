@@ -19,7 +19,7 @@ from lab.guest.guest import Guest
 from lab.guest.remote import Remote
 from lab.guest.restored import Restored, verify_guest
 from lab.guest.services import TRAFFIC
-from lab.incidents import Incident, incidents_end, read_incidents
+from lab.incidents import Incident, incidents_end, read_incidents, undone
 from lab.machine.control import call
 from lab.machine.image import Image
 from lab.machine.instance import Instance
@@ -97,6 +97,7 @@ class RunningLab:
         cut_off = call(self.instance, "status")["scenario"]
         if cut_off:
             self.recover(f"{cut_off} was cut off")
+        self.heal()
 
     @property
     def remote(self) -> Remote:
@@ -215,6 +216,12 @@ class RunningLab:
             self.image = fresh.image
             self._attach(fresh.status)
             self.restored = self.verify(begin)
+
+    def heal(self) -> None:
+        """Put the guest back if it, or its driver's host, died while no scenario ran. Raises like `recover`."""
+        left = undone(self.logs)
+        if left:
+            self.recover(f"{left[0].text}, with no scenario running")
 
     def incidents(self) -> list[Incident]:
         """What went wrong with the guest since the present scenario began, from every side, in order."""

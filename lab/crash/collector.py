@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 CRITICAL_PROCESS_DIED = 0xEF
 CLOSE_WITHIN = 12.0
-POLL = 1.0
+POLL = 0.25
 
 
 class Tell(Protocol):

@@ -128,6 +128,7 @@ class VirtualMachine:
         await self._monitor.execute("stop")
         await self._monitor.load_snapshot(tag)
         await asyncio.to_thread(self._kd.thaw, LinkState.from_json(link))
+        self._journal.tell(Kind.RESTORED, f"put back to the snapshot {tag!r}")
         await self.cont()
 
     def mark(self, text: str, scenario: str | None) -> int:

@@ -154,6 +154,8 @@ class _Run:
         """Everything into the guest; returns the path of the traffic program there."""
         if self._scenario.isolation is Isolation.SNAPSHOT:
             self._lab.restore()
+        else:
+            self._lab.heal()
         self._lab.debugger(self._scenario.debugger)
         ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}

@@ -82,6 +82,10 @@ class RunningLab(Protocol):
         """Make the lab usable again after a crash or a hang. Raises LabError when that cannot be done."""
         ...
 
+    def heal(self) -> None:
+        """Put the guest back if it, or its driver's host, died while no scenario ran. Raises LabError."""
+        ...
+
     def incidents(self) -> list[Incident]:
         """What went wrong with the guest since the newest marker of a scenario, from every side, in order."""
         ...

@@ -136,6 +136,9 @@ class RecordedLab:
         if self.recover_error:
             raise self.recover_error
 
+    def heal(self) -> None:
+        pass
+
     def incidents(self) -> list[Incident]:
         told = {Kind.BUGCHECK_STOP: self._now.crash, Kind.QEMU_ENDED: self._now.lost}
         return [Incident(time.time(), kind, text) for kind, text in told.items() if text is not None]

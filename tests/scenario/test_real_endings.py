@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent import futures
 from pathlib import Path
 
 import pytest
 
+from lab.crash.open_dump import open_dump
+from lab.crash.report import make_report
+from lab.crash.scene_symbols import scene_symbols
 from lab.errors import Cause
+from lab.incidents import Kind, undone
 from lab.machine.control import call
 from lab.running import RunningLab
 from lab.scenario.load import load_scenarios
@@ -51,6 +57,72 @@ def test_null_write_in_the_driver_is_a_crash(session: ScenarioSession, lab: Runn
     assert verdict.cause is Cause.CRASHED, verdict.report()
     assert "1e" in verdict.reason.lower()  # KMODE_EXCEPTION_NOT_HANDLED
     assert "c0000005" in verdict.reason.lower()
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_a_crash_leaves_report_dump_and_a_signature(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    verdict = run(session, lab, tmp_path, fault(1))
+    assert verdict.artifacts
+    text = (verdict.artifacts / "crash.txt").read_text()
+    assert "Fault_NullWrite" in text
+    assert "fault.c:25" in text
+    result = json.loads((verdict.artifacts / "result.json").read_text())
+    assert result["signature"]["text"].startswith("KMODE_EXCEPTION_NOT_HANDLED example-fault!Fault_NullWrite")
+    assert [each["kind"] for each in result["incidents"]][:3] == ["exception", "scene", "bugcheck"]
+    assert {each["what"]: "file" in each for each in result["evidence"]} == {"report": True, "dump": True}
+    scene = open_dump(verdict.artifacts / "crash.dmp.gz")
+    assert scene.exception
+    assert scene.exception.code == 0xC0000005
+    report = make_report(scene, scene_symbols(scene, [lab.config.driver.file.parent, lab.image.directory / "modules"]))
+    assert report.culprit
+    assert (report.culprit.function, report.culprit.line) == ("Fault_NullWrite", 25)
+    assert lab.restored
+    assert abs(lab.restored.clock_difference) < 4
+    assert lab.restored.boot_id
+    assert lab.restored.files
+
+
+def test_a_hang_tells_who_waits_for_what(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    steps = "  - a: [{open: FAULT}, {ioctl: fault, input: {kind: 7}}, {write: hello}]\n"
+    begin = time.monotonic()
+    verdict = run(session, lab, tmp_path, steps, timeout=5)
+    assert verdict.cause is Cause.HUNG, verdict.report()
+    assert "stuck: nothing happens any more" in verdict.reason
+    assert verdict.timings["traffic"] < 5 + VERDICT_WITHIN
+    assert time.monotonic() - begin < 90
+    assert verdict.artifacts
+    text = (verdict.artifacts / "hang.txt").read_text()
+    assert "not returned: step 3, a: write 5 bytes" in text
+    assert "waits for mutex 0x" in text
+    assert "Example_Lock (inlined) [" in text
+    assert "Fault_HoldMutex" in text
+    assert open_dump(verdict.artifacts / "hang.dmp.gz").threads
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_a_driver_host_that_was_killed_by_hand_costs_the_next_scenario_nothing(
+    session: ScenarioSession, lab: RunningLab, tmp_path: Path
+) -> None:
+    assert_lab_is_good(session, lab, tmp_path)
+    lab.guest.run(["taskkill", "/F", "/IM", "winedevice.exe"], 30)
+    deadline = time.monotonic() + 20
+    while not undone(lab.logs):
+        assert time.monotonic() < deadline, "nobody noticed"
+        time.sleep(0.2)
+    assert undone(lab.logs)[0].kind == Kind.HOST_DEATH
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_a_panic_of_the_guests_kernel_is_a_crash(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+    assert_lab_is_good(session, lab, tmp_path)
+    steps = "  - a: {open: FAULT}\n  - a: {ioctl: fault, input: {kind: 8}}\n"
+    with futures.ThreadPoolExecutor() as pool:
+        ending = pool.submit(run, session, lab, tmp_path, steps, 60)
+        time.sleep(4)
+        call(lab.instance, "nmi")
+        verdict = ending.result()
+    assert verdict.cause is Cause.CRASHED, verdict.report()
+    assert "panicked" in verdict.reason
     assert_lab_is_good(session, lab, tmp_path)
 
 
