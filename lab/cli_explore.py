@@ -26,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for findings (default: artifacts/explore-TIME); below lab.yaml's folder",
     )
     parser.add_argument("-x", "--exitfirst", action="store_true", help="end with the first finding")
+    parser.add_argument("--verifier", choices=["standard"], help="let Driver Verifier watch")
+    parser.add_argument("--fuzzed", action="store_true", help="disturb the driver's threads, so that races show sooner")
     parser.add_argument("--plant", metavar="FAULT", help="plant a fault of lab.yaml in each name, and look for it")
     parser.add_argument(
         "--faults", action="store_true", help="plant every fault, and print what finds it, and how fast"
@@ -52,5 +54,7 @@ def explore(options: argparse.Namespace, read_config: Callable[[], Config]) -> i
         driver=options.driver,
         plant=options.plant,
         is_first_enough=options.exitfirst,
+        verifier=options.verifier or "",
+        is_fuzzed=options.fuzzed,
     )
     return table_of_faults(config, wish) if options.faults else explore_once(config, wish)

@@ -65,6 +65,8 @@ class FaultSpec:
     """Scenarios that pass because they notice the fault; absolute."""
     requires: frozenset[str] = frozenset()
     """Capabilities of a guest in which it can be noticed at all."""
+    verifier: str = ""
+    """What Driver Verifier has to check for it to be noticed; empty: nothing."""
 
 
 @dataclass(frozen=True)
@@ -280,9 +282,14 @@ def _coverage(root: Path, data: dict[str, str]) -> CoverageSpec:
 
 
 def _fault(root: Path, name: str, spec: dict[str, Any]) -> FaultSpec:
-    files = tuple((root / file).resolve() for file in spec.get("found_by", []))
     return FaultSpec(
-        name, spec["driver"], spec["ioctl"], spec.get("input", {}), files, frozenset(spec.get("requires", []))
+        name=name,
+        driver=spec["driver"],
+        ioctl=spec["ioctl"],
+        input=spec.get("input", {}),
+        found_by=tuple((root / file).resolve() for file in spec.get("found_by", [])),
+        requires=frozenset(spec.get("requires", [])),
+        verifier=spec.get("verifier", ""),
     )
 
 

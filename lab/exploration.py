@@ -6,14 +6,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lab import bringup
-from lab.config import Config
+from lab.config import Config, FaultSpec
 from lab.explore.case import Plant
 from lab.explore.ground import KILLS, NAMES, Ground
 from lab.explore.notebook import Notebook, in_words
 from lab.explore.play import Player
-from lab.explore.search import Search
+from lab.explore.search import SHRINKING, Search
 from lab.explore.ticker import Ticker
 from lab.progress import Progress
 from lab.running import RunningLab
@@ -31,6 +32,12 @@ class Wish:
     driver: str | None = None
     plant: str | None = None
     is_first_enough: bool = False
+    verifier: str = ""
+    """What Driver Verifier checks meanwhile."""
+    is_fuzzed: bool = False
+    """The driver's threads are disturbed."""
+    shrinking: float = SHRINKING
+    """Seconds."""
 
 
 class Exploration:
@@ -47,11 +54,14 @@ class Exploration:
             interests if NAMES in lab.capabilities else replace(interests, names=()),
             kills=KILLS in lab.capabilities,
             plant=Plant(fault.ioctl, fault.input) if fault else None,
+            watch=_watch(wish, fault),
         )
         self._session = ScenarioSession(lambda: lab, wish.out / "runs")
         self.notebook = Notebook(wish.out, self.ground, self._session, wish.seed)
         player = Player(self.ground, self._session, model)
-        self.search = Search(player, wish.seed, wish.seconds, wish.is_first_enough, ticker.tell, self.notebook.take)
+        self.search = Search(
+            player, wish.seed, wish.seconds, wish.is_first_enough, ticker.tell, self.notebook.take, wish.shrinking
+        )
 
     def run(self) -> None:
         """Until the time is up, or Ctrl-C. Raises LabError."""
@@ -61,6 +71,14 @@ class Exploration:
             pass
         finally:
             shutil.rmtree(self._wish.out / "runs", ignore_errors=True)
+
+
+def _watch(wish: Wish, fault: FaultSpec | None) -> dict[str, Any]:
+    """What every scenario has to say besides."""
+    verifier = wish.verifier or (fault.verifier if fault else "")
+    return ({"verifier": verifier} if verifier else {}) | (
+        {"schedule": {"fuzzed": wish.seed}} if wish.is_fuzzed else {}
+    )
 
 
 def claimed_lab(config: Config) -> RunningLab:

@@ -14,6 +14,9 @@ from lab.running import RunningLab
 from lab.scenario.load import load_scenarios
 from lab.scenario.session import ScenarioSession
 
+SHRINKING = 30.0
+"""Seconds: the table is about finding."""
+
 
 @dataclass
 class Row:
@@ -67,7 +70,12 @@ def _run_scenarios(row: Row, config: Config, lab: RunningLab, wish: Wish) -> Non
 
 def _explore(row: Row, config: Config, lab: RunningLab, wish: Wish, ticker: Ticker) -> None:
     own = replace(
-        wish, plant=row.fault.name, driver=row.fault.driver, out=wish.out / row.fault.name, is_first_enough=True
+        wish,
+        plant=row.fault.name,
+        driver=row.fault.driver,
+        out=wish.out / row.fault.name,
+        is_first_enough=True,
+        shrinking=SHRINKING,
     )
     exploration = Exploration(config, lab, own, ticker)
     exploration.run()

@@ -58,6 +58,7 @@ class Batch:
     def scenario(self) -> Scenario:
         """The whole, as a scenario that expects nothing but that names can be opened and closed."""
         data = {
+            **self._ground.watch,
             "lab": 1,
             "driver": self._ground.driver,
             "requires": self._ground.requires(kills=any(case.kills for case in self.cases)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from lab.config import Config, IoctlSpec
 from lab.explore.case import Plant
@@ -24,6 +26,8 @@ class Ground:
     """The driver is told when a process dies."""
     plant: Plant | None = None
     """A fault that it is told to have."""
+    watch: Mapping[str, Any] = field(default_factory=dict)
+    """What else every scenario says: what Driver Verifier checks, how threads are disturbed."""
 
     @property
     def ioctls(self) -> list[IoctlSpec]:

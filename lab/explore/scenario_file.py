@@ -36,8 +36,8 @@ def scenario_text(ground: Ground, case: Case, description: str, form: Form = PLA
     requires = ground.requires(kills=case.kills)
     if requires:
         lines.append(f"requires: {_flow(requires)}")
-    if form.seed is not None:
-        lines.append(f"schedule: {{seeded: {form.seed}}}")
+    watch = dict(ground.watch) | ({"schedule": {"seeded": form.seed}} if form.seed is not None else {})
+    lines += [f"{key}: {_flow(value)}" for key, value in watch.items()]
     lines.append("steps:")
     if times > 1:
         lines += [

@@ -65,6 +65,8 @@ class Search:
     """Told in short how it goes, after each script."""
     take: Callable[[Finding], None]
     """Given each finding as soon as it is cut down."""
+    shrinking: float = SHRINKING
+    """Seconds for that."""
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.player.ground.ioctls)
@@ -133,7 +135,7 @@ class Search:
         if finding.copies:
             self.tell(f"{trouble}: cutting it down")
             begin = time.monotonic()
-            finding.case = shrink(case, lambda cases: self._ask(cases, finding), self._fingerprint, SHRINKING)
+            finding.case = shrink(case, lambda cases: self._ask(cases, finding), self._fingerprint, self.shrinking)
             finding.shrinking = time.monotonic() - begin
         self.findings.append(finding)
         self.take(finding)
