@@ -1,10 +1,11 @@
 # `make help` says what there is. Everything a target needs, it sets up by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down crash-drill scenarios test check lint fuzz driver image benchmark clean
+.PHONY: help setup lab-up lab-down crash-drill scenarios test check lint fuzz bug-table driver image benchmark clean
 
 BIN := .venv/bin
 PYTEST_FLAGS ?=
 FUZZ_SECONDS ?= 60
+SEEDS ?= 10
 
 help:
 	@echo "make lab-up      bring the lab up: packages, driver, guest image, VM, debugger, snapshot"
@@ -13,6 +14,7 @@ help:
 	@echo "make check       ruff, mypy --strict and the tests that need no VM"
 	@echo "make crash-drill crash and hang the guest on purpose: all must end as it should, with its evidence"
 	@echo "make fuzz        fuzz what reads a target's bytes (FUZZ_SECONDS=60 in all)"
+	@echo "make bug-table   which check finds which planted bug, how fast (SEEDS=10)"
 	@echo "make lab-down    end the VM; its snapshots stay"
 	@echo "make driver      build the driver and its programs into driver/build"
 	@echo "make image       build the guest image unless it is in the cache (FORCE=1: anyway)"
@@ -57,6 +59,9 @@ test: lint lab-up
 	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)
 	@$(BIN)/lab drill driver/drill
 	@$(BIN)/pytest examples $(PYTEST_FLAGS); ended=$$?; $(BIN)/lab --config examples/counter/lab.yaml down; exit $$ended
+
+bug-table: driver
+	@$(BIN)/python -m tests.bugs --seeds $(SEEDS)
 
 benchmark: driver
 	@$(BIN)/python -m benchmarks

@@ -20,6 +20,7 @@ from lab.scenario.verdict import Verdict
 from .catalogue import HERE, Bug, Way
 
 FINDINGS = (Cause.FAILED, Cause.CRASHED, Cause.HUNG)
+LARGEST_RULE = 0xFFFF
 ATTEMPTS_PER_SEED = 1000
 """Seeds of one hunt do not meet those of the next."""
 _BUGCHECK = re.compile(r"bugcheck (0x[0-9a-f]+)(?: \(([^,)]*))?", re.IGNORECASE)
@@ -52,7 +53,9 @@ class Run:
         found = _BUGCHECK.search(self.headline)
         if found is None:
             return "crash"
-        return f"0x{int(found.group(1), 16):X}" + (f" ({found.group(2)})" if found.group(2) else "")
+        # A first parameter that is small says which of the code's many rules was broken; else it is an address.
+        rule = int(found.group(2) or "0", 16)
+        return f"0x{int(found.group(1), 16):X}" + (f" ({rule:#x})" if 0 < rule <= LARGEST_RULE else "")
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,9 @@ class Hunter:
         file = self._folder / f"{name}-{way.name.replace(', ', '-').replace(' ', '-')}-{seed}.yaml"
         file.write_text(yaml.safe_dump(data, sort_keys=False))
         verdict = self._verdict(file)
-        return Run(verdict.cause, verdict.headline(), sum(verdict.timings.values()))
+        # Until the traffic ended: what is collected of a crash afterwards takes longer, and finds nothing.
+        seconds = sum(verdict.timings.get(phase, 0.0) for phase in ("prepare", "traffic"))
+        return Run(verdict.cause, verdict.headline(), seconds)
 
     def _verdict(self, file: Path) -> Verdict:
         (scenario,) = parse_scenarios(file.read_text(), str(file), self._config)
