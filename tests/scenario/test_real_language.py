@@ -60,12 +60,13 @@ def test_another_crash_than_the_wanted_one_is_told(session: ScenarioSession, lab
     assert verdict.failures[0].got == "no crash"
 
 
-def test_a_crash_is_wanted_from_a_function(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
+def test_a_crash_in_another_function_is_told(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
     steps = "steps: [{a: [{open: X}, {ioctl: fault, input: {kind: 2}}]}]\n"
-    where = "module: example-fault, function: Fault_Plant"
-    text = f"driver: example-fault\n{steps}expect: {{crash: {{code: 0xE2, {where}}}}}\n"
+    text = f"driver: example-fault\n{steps}expect: {{crash: {{code: 0xE2, function: Example_Write}}}}\n"
     verdict = run(session, lab, tmp_path, text)
-    assert verdict.cause in (Cause.PASSED, Cause.CRASHED), verdict.report()
+    assert verdict.cause is Cause.CRASHED, verdict.report()
+    assert verdict.failures[0].expected == "bugcheck 0xe2 in function Example_Write"
+    assert "Fault_Commit" in verdict.failures[0].got
 
 
 def test_whoever_cannot_be_another_user_skips(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:

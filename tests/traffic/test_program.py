@@ -17,6 +17,7 @@ pytestmark = pytest.mark.vm
 
 ACCESS_VIOLATION = 0xC0000005
 ERROR_FILE_NOT_FOUND = 2
+ERROR_PATH_NOT_FOUND = 3
 ERROR_INVALID_HANDLE = 6
 ERROR_ALREADY_EXISTS = 183
 ERROR_IO_PENDING = 997
@@ -266,7 +267,8 @@ def test_an_actor_whose_user_is_unknown_is_not_started(perform: Perform) -> None
     done = perform("actor a\nuser a nobody\nstep 1 a 20000 sleep 1\n")
     assert done.op("1")["gone"]
     (error,) = done.kind("error")
-    assert error["what"] == "actor a cannot be started: Win32 error 2"  # There is no password of his.
+    # There is no password of his, nor a directory of them.
+    assert error["what"] == f"actor a cannot be started: Win32 error {ERROR_PATH_NOT_FOUND}"
 
 
 def test_a_failing_call_tells_the_status_behind_its_error(perform: Perform) -> None:
