@@ -9,12 +9,17 @@ static volatile LONG Counter;
 static NTSTATUS
 Control(PBUG_REQUEST Request)
 {
+#ifndef FIXED
+    volatile LONG Read;
+
+#endif
     switch (Request->Code) {
     case ADD:
 #ifdef FIXED
         InterlockedIncrement(&Counter);
 #else
-        Counter = Counter + 1;
+        Read = Counter; /* kept in memory, or the compiler makes one instruction of both */
+        Counter = Read + 1;
 #endif
         return STATUS_SUCCESS;
     case GET:
