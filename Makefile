@@ -56,6 +56,7 @@ fuzz: setup
 	@cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 test: lint lab-up
+	@python3 lab/bootstrap.py --tests
 	@$(BIN)/pytest tests scenarios $(PYTEST_FLAGS)
 	@$(BIN)/lab drill driver/drill
 	@$(BIN)/pytest examples $(PYTEST_FLAGS); ended=$$?; $(BIN)/lab --config examples/counter/lab.yaml down; exit $$ended

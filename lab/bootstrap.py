@@ -36,6 +36,11 @@ PACKAGES = {
 }
 """Debian packages and what they are for."""
 
+TEST_PACKAGES = {"chromium-headless-shell": "reports, as a browser shows them"}
+"""More of them, for `make test`; elsewhere those tests are skipped."""
+
+TESTS = "--tests"
+
 TOOLS = ("qemu-system-x86_64", "qemu-img", "clang", "lld-link", "mmdebstrap", "mke2fs")
 """What other distributions must provide, under whatever package name."""
 
@@ -46,7 +51,7 @@ def main() -> int:
         if sys.version_info < PYTHON:
             raise SetupError(f"Python {PYTHON[0]}.{PYTHON[1]} or newer is needed, this is {sys.version.split()[0]}")
         if is_debian():
-            install_packages()
+            install_packages([*PACKAGES, *(TEST_PACKAGES if TESTS in sys.argv else ())])
         else:
             require_tools()
         make_environment()
@@ -68,9 +73,9 @@ def is_debian() -> bool:
     return shutil.which("apt-get") is not None and Path("/etc/debian_version").exists()
 
 
-def install_packages() -> None:
-    """apt-get install what is missing of PACKAGES; as root, or with sudo."""
-    missing = [name for name in PACKAGES if not is_installed(name)]
+def install_packages(wanted: list[str]) -> None:
+    """apt-get install what is missing of these; as root, or with sudo."""
+    missing = [name for name in wanted if not is_installed(name)]
     if not missing:
         return
     print(f"  installing Debian packages: {' '.join(missing)}", flush=True)

@@ -42,6 +42,7 @@ def _do_drill(options: argparse.Namespace) -> int:
     hidden = [ending for ending in endings if not ending.shown]
     good = len(endings) - len(bad) - len(hidden)
     print(f"\n{good} as they should, {len(bad)} not, {len(hidden)} that this guest cannot show")
+    session.finish(kind="drill")
     print(f"results: {session.run_directory}")
     return 1 if bad else 0
 

@@ -84,6 +84,8 @@ def printable(text: str, limit: int = 60) -> str:
     """`text` on one line, bounded, with everything unprintable escaped."""
     if len(text) > limit:
         text = text[: limit - 3] + "..."
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -140,6 +141,7 @@ class ScenarioItem(pytest.Item):
         self.user_properties.append((_CAUSE, verdict.cause.value))
         if verdict.artifacts:
             self.user_properties.append(("lab_artifacts", str(verdict.artifacts)))
+            self.user_properties += _properties(verdict.artifacts)
         if verdict.cause is Cause.SKIPPED:
             raise pytest.skip.Exception(verdict.reason, _use_item_location=True)
         if verdict.is_known:
@@ -167,6 +169,16 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, self.name
+
+
+def _properties(directory: Path) -> list[tuple[str, str]]:
+    """What `--junit-xml` says of a scenario besides its ending."""
+    from lab.report.junit import properties_of
+    from lab.report.record import RESULT, read_json
+    from lab.report.run_record import outcome_of
+
+    result = read_json(directory / RESULT)
+    return list(properties_of(outcome_of(result, directory.name)).items()) if isinstance(result, dict) else []
 
 
 def _register_marker(config: pytest.Config, tag: str) -> None:
@@ -204,6 +216,15 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
     return "failed", _LETTERS[cause], (cause.value.upper(), {"red": True})
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The files of each run as a whole, and its place in the history."""
+    for each in session.config.stash[_SESSIONS].values():
+        try:
+            each.finish(seed=session.config.getoption("lab_seed"))
+        except OSError as error:
+            warnings.warn(f"{each.run_directory} has no report: {error}", stacklevel=1)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for path, session in config.stash[_SESSIONS].items():
         if session.verdicts:
@@ -213,6 +234,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _summary(session: ScenarioSession) -> Iterator[str]:
+    from lab.report.record import HTML
+
     verdicts = session.verdicts
     causes = Counter(verdict.cause.value for verdict in verdicts)
     yield "endings:   " + ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
@@ -220,6 +243,7 @@ def _summary(session: ScenarioSession) -> Iterator[str]:
     yield from _known_issues([verdict for verdict in verdicts if verdict.scenario.known_issue is not None])
     if session.run_directory.exists():
         yield f"results:   {session.run_directory}"
+        yield f"report:    {session.run_directory / HTML}"
     if session.lab is not None:
         yield f"kd log:    {session.lab.kd_log}"
         yield f"the lab:   up ({session.bring_up_seconds:.1f} s to get it); it keeps running: `lab down` ends it"

@@ -15,6 +15,7 @@ from lab.kd.log_reader import read_lines
 from lab.traffic.history import Operation, read_history
 
 RESULT = "result.json"
+HTML = "report.html"
 MAX_JSON_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
 MAX_ENTRIES = 200_000

@@ -6,23 +6,20 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lab.document import printable
 from lab.kd.entry import LogEntry
 from lab.report.picture import draw
-from lab.report.record import MAX_LINE, Record, read_record
+from lab.report.record import HTML, MAX_LINE, Record, read_record
+from lab.report.templates import own_file, render
 from lab.report.text_report import text_report
 from lab.report.timeline import Timeline, timeline_of
 
 TEXT = "report.txt"
-HTML = "report.html"
 MAX_LINES = 2000
 """Of the kd log, the last ones."""
 MAX_FACT = 400
@@ -56,12 +53,11 @@ def write_report(directory: Path, place: Path | None = None) -> Path:
 
 def html_report(record: Record, timeline: Timeline) -> str:
     """The page: self-contained, no script, nothing from elsewhere; the guest's text is escaped and bounded."""
-    template = _environment().get_template("scenario.html")
-    style = Markup(files(__package__).joinpath("page.css").read_text(encoding="utf-8"))  # noqa: S704  (our own file)
     lines = list(log_lines(record))
-    return template.render(
+    return render(
+        "scenario.html",
         record=record,
-        style=style,
+        style=own_file("page.css"),
         timeline=timeline,
         picture=Markup(draw(timeline)) if timeline.rows else "",  # noqa: S704  (escapes what it draws)
         crash="\n".join(record.crash_lines),
@@ -131,16 +127,3 @@ def facts_of(record: Record) -> Iterator[tuple[str, str]]:
 
 def _fact(value: Any) -> str:
     return printable(value if isinstance(value, str) else str(value), MAX_FACT)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("lab.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["short"] = lambda text, limit=2000: printable(str(text), limit)
-    return environment

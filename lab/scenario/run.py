@@ -350,6 +350,7 @@ class _Run:
             "tags": list(scenario.tags),
             "seed": scenario.seed,
             "known_issue": str(scenario.known_issue) if scenario.known_issue else None,
+            "known": verdict.is_known,
             "schedule": scenario.schedule_json,
             "verifier": {"asked": scenario.verifier.to_json(), "ran": self._ran()},
             "began": round(self._began, 3),

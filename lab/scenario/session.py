@@ -7,7 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from lab.document import printable
 from lab.errors import Cause, LabError
+from lab.report.run_files import finish_run
+from lab.report.run_record import MAX_TEXT, SCENARIOS, Outcome, RunRecord
 from lab.scenario.artifacts import new_run_directory
 from lab.scenario.model import Scenario
 from lab.scenario.run import own_mistake, run_scenario
@@ -29,6 +32,7 @@ class ScenarioSession:
         self.lab: RunningLab | None = None
         self.bring_up_seconds = 0.0
         self.verdicts: list[Verdict] = []
+        self._began = time.time()
         self._lost: tuple[Cause, str, list[str]] | None = None
 
     def run(self, scenario: Scenario) -> Verdict:
@@ -36,6 +40,14 @@ class ScenarioSession:
         verdict = self._run(scenario)
         self.verdicts.append(verdict)
         return verdict
+
+    def finish(self, kind: str = SCENARIOS, seed: int | None = None) -> RunRecord | None:
+        """Write what tells of the run as a whole into its directory; None when nothing was run.
+
+        `seed` is what `seed: random` stood for, where that was said. Raises OSError.
+        """
+        lost = [_without_directory(each) for each in self.verdicts if each.artifacts is None]
+        return finish_run(self.run_directory, self._began, kind=kind, seed=seed, without_directory=lost)
 
     def _run(self, scenario: Scenario) -> Verdict:
         lab = self._connected()
@@ -80,3 +92,14 @@ class ScenarioSession:
     def _give_up(self, verdict: Verdict, why: str, advice: str) -> None:
         reason = f"the guest was lost in {verdict.scenario.id} and could not be put back: {why}"
         self._lost = (Cause.GUEST_LOST, reason, [f"what to do: {advice or 'lab down; lab up'}"])
+
+
+def _without_directory(verdict: Verdict) -> Outcome:
+    scenario = verdict.scenario
+    return Outcome(
+        scenario.id,
+        verdict.cause.value,
+        printable(verdict.reason, MAX_TEXT),
+        driver=scenario.driver.name,
+        seed=scenario.seed,
+    )
