@@ -17,6 +17,7 @@ from lab.scenario.load import load_scenarios
 from lab.scenario.verdict import Verdict
 from lab.traffic.history import Operation, read_history
 from lab.traffic.lanes import draw_svg, lanes_of
+from lab.traffic.script import CONDUCTOR
 
 TIMES = 20
 """For what does not happen each time."""
@@ -97,7 +98,7 @@ class Notebook:
             self._draw(entry, read_history(history))
 
     def _draw(self, entry: Entry, operations: list[Operation]) -> None:
-        picture = draw_svg(lanes_of(operations), entry.headline)
+        picture = draw_svg(lanes_of(each for each in operations if each.actor != CONDUCTOR), str(entry.finding.trouble))
         entry.path.with_suffix(".svg").write_text(picture, encoding="utf-8")
 
 

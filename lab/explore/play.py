@@ -90,7 +90,7 @@ class Player:
         for number, operations in enumerate(parts):
             played = Played(was_run=number <= last, operations=operations)
             if number == last and verdict.cause in _TROUBLE:
-                played.trouble = Trouble(verdict.cause, _kind_of_end(verdict, operations))
+                played.trouble = Trouble(verdict.cause, self._kind_of_end(verdict, operations))
             elif number in refused:
                 first = next(f for f in verdict.failures if f.step and batch.case_of(f.step) == number)
                 played.trouble = Trouble(Cause.FAILED, f"{first.what}: {first.got}")
@@ -118,19 +118,21 @@ class Player:
                 played.is_undecided = True
             elif part.decision is Decision.NOT_LINEARIZABLE:
                 culprit = part.search.course.returns[part.search.furthest].unit.source
-                played.trouble = Trouble(Cause.FAILED, _words(culprit))
+                played.trouble = Trouble(Cause.FAILED, self._words(culprit))
                 return
 
+    def _kind_of_end(self, verdict: Verdict, operations: Sequence[Operation]) -> str:
+        if verdict.cause is Cause.CRASHED:
+            return verdict.reason
+        pending = [operation for operation in operations if not operation.has_result]
+        return self._words(pending[0]) if pending else ""
 
-def _words(operation: Operation) -> str:
-    return f"ioctl {operation.code or 0:#x}" if operation.op == "ioctl" else operation.op
-
-
-def _kind_of_end(verdict: Verdict, operations: Sequence[Operation]) -> str:
-    if verdict.cause is Cause.CRASHED:
-        return verdict.reason
-    pending = [operation for operation in operations if not operation.has_result]
-    return _words(pending[0]) if pending else ""
+    def _words(self, operation: Operation) -> str:
+        """`read`, `ioctl set-size`."""
+        if operation.op != "ioctl":
+            return operation.op
+        names = [spec.name for spec in self.ground.config.ioctls.values() if spec.code == operation.code]
+        return f"ioctl {names[0] if names else hex(operation.code or 0)}"
 
 
 def _error(verdict: Verdict) -> LabError:

@@ -69,7 +69,7 @@ class Search:
     """Seconds for that."""
 
     def __post_init__(self) -> None:
-        self.tally = Tally(self.player.ground.ioctls)
+        self.tally = Tally(self.player.ground.config.ioctls.values())
         self.findings: list[Finding] = []
         self._begin = time.monotonic()
         self._played: set[str] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from lab.config import IoctlSpec
@@ -18,7 +18,7 @@ _OF_THE_DEVICE = ("open", "write", "read", "ioctl", "flush", "close")
 class Tally:
     """Counts cases and operations."""
 
-    ioctls: Iterable[IoctlSpec]
+    ioctls: Collection[IoctlSpec]
     cases: int = 0
     operations: int = 0
     undecided: int = 0

@@ -5,9 +5,9 @@ lies in the buffer until somebody reads it. A model that guessed would have to g
 in n! orders. A ByteQueue does not guess: such writes form a *group*, and a read takes whichever of its writes fits.
 
 That is exact as long as the writes of a group could change places without anybody noticing. So a group ends (`sealed`)
-when somebody sees how much is held, and when a write might not have fitted had it come before the reads beside it. The
-order in which calls returned holds always: of two writes the one that had returned when the other was called comes
-first.
+when somebody sees how much is held, and when something was read since its last write and the next one might not have
+fitted had it come before the reads beside it. The order in which calls returned holds always: of two writes the one
+that had returned when the other was called comes first.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class ByteQueue(NamedTuple):
     """Bytes."""
     is_open: bool = False
     """The newest part is a group that goes on."""
+    is_fresh: bool = False
+    """Nothing was read since the newest write: whatever comes next fits in any order with it, if it fits at all."""
 
     def add(self, written: Written, size: int) -> ByteQueue:
         """Append a write, all of which fits, to a buffer of `size` bytes."""
@@ -54,9 +56,9 @@ class ByteQueue(NamedTuple):
         if not length:
             return self
         held = self.held + length
-        if self.is_open and held + written.beside <= size:
-            return ByteQueue((*self.parts[:-1], self._newest_group | {written}), held, is_open=True)
-        return ByteQueue((*self.sealed().parts, frozenset((written,))), held, is_open=True)
+        if self.is_open and (self.is_fresh or held + written.beside <= size):
+            return ByteQueue((*self.parts[:-1], self._newest_group | {written}), held, is_open=True, is_fresh=True)
+        return ByteQueue((*self.sealed().parts, frozenset((written,))), held, is_open=True, is_fresh=True)
 
     def add_bytes(self, data: bytes) -> ByteQueue:
         """Append data whose place is certain."""
@@ -72,7 +74,7 @@ class ByteQueue(NamedTuple):
         if not self.is_open:
             return self
         if len(self._newest_group) > 1:
-            return self._replace(is_open=False)
+            return self._replace(is_open=False, is_fresh=False)
         (only,) = self._newest_group
         return ByteQueue(self.parts[:-1], self.held - len(only.data)).add_bytes(only.data)
 
