@@ -19,8 +19,8 @@ _LEFT = 100
 _CELL = 24
 _ROW = 16
 _SHADES = " ░▒▓█"
-_NARROW = 4
-"""Columns in which a number does not fit."""
+_NAME = 12
+"""Columns that a name may take."""
 _STYLE = (
     "text{font:11px DejaVu Sans Mono,Consolas,monospace;fill:#222}.time{fill:#777}.count{font-size:8px;fill:#555}"
     ".done{fill:#7a93b5}.failed{fill:#e0a030}.lost{fill:#c0392b}"
@@ -100,10 +100,12 @@ def _summary(overview: Overview) -> str:
 
 def draw_overview_text(overview: Overview, width: int = 120) -> list[Text]:
     """Lines for a terminal: numbers, or shades where there are many processes; errors yellow, what was lost red."""
-    column = max(1, min(16, (width - 11) // max(1, len(overview.names))))
+    column = 1 + max((min(_NAME, max(6, len(name))) for name in overview.names), default=6)
+    has_room = column * len(overview.names) <= width - 11
+    column = column if has_room else 1
     room = (width - 11) // column
     lines = [Text(_summary(overview))]
-    if column > _NARROW:
+    if has_room:
         lines.append(
             Text("        ms " + "".join(f"{printable(name)[: column - 1]:>{column}}" for name in overview.names))
         )
@@ -122,9 +124,9 @@ def draw_overview_text(overview: Overview, width: int = 120) -> list[Text]:
 
 def _in_column(cell: Cell, column: int, most: int) -> str:
     count = cell.returned + cell.lost
-    if column > _NARROW:
+    if column > 1:
         return f"{count or '':>{column}}"
-    return _SHADES[-(-count * (len(_SHADES) - 1) // most)] * column
+    return _SHADES[-(-count * (len(_SHADES) - 1) // most)]
 
 
 def draw_overview_svg(overview: Overview, title: str = "") -> str:
