@@ -1,4 +1,4 @@
-"""`make benchmark`, or `python -m benchmarks [start|recovery|scenarios|rate|check|burst|kd|history|throughput ...]`."""
+"""`make benchmark`, or `python -m benchmarks [NAME ...]` with names of BENCHMARKS."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import burst, check, history, kd, rate, recovery, scenarios, start, throughput
+from benchmarks import burst, check, history, kd, rate, recovery, results, scenarios, start, throughput
 from lab.cli import report
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Config], None]] = {
     "check": check.measure,
     "kd": kd.measure,
     "history": history.measure,
+    "results": results.measure,
     "throughput": throughput.measure,
 }
 

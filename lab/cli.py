@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_replay.add_commands(commands)
     cli_scenario.add_commands(commands)
 
-    past = commands.add_parser("history", help="what the processes of a scenario did: draw it, judge it")
+    past = commands.add_parser("history", help="the results of all runs; what the processes of a scenario did")
     history.add_commands(past)
     past.set_defaults(run=_history)
 

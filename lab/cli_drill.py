@@ -24,6 +24,7 @@ def _do_drill(options: argparse.Namespace) -> int:
     from lab.config import find_config, load_config
     from lab.drill import load_drill, run_drill
     from lab.progress import Progress
+    from lab.results.record import record
     from lab.running import RunningLab
     from lab.scenario.session import ScenarioSession
 
@@ -42,7 +43,9 @@ def _do_drill(options: argparse.Namespace) -> int:
     hidden = [ending for ending in endings if not ending.shown]
     good = len(endings) - len(bad) - len(hidden)
     print(f"\n{good} as they should, {len(bad)} not, {len(hidden)} that this guest cannot show")
-    session.finish(kind="drill")
+    run = session.finish(kind="drill")
+    if run is not None:
+        record(run)
     print(f"results: {session.run_directory}")
     return 1 if bad else 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from lab import cli_history
 from lab.config import Config
 from lab.errors import UsageError
 from lab.progress import plain_console
@@ -26,6 +27,7 @@ PART = "--name NAME, --steps FROM..TO or --time FROM..TO (milliseconds) take a p
 def add_commands(parser: argparse.ArgumentParser) -> None:
     """The commands below `lab history`; each gets its function as `act`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    cli_history.add_commands(commands)
     show = commands.add_parser("show", help="draw a history, a lane for each process")
     show.add_argument("file", type=Path, help="a history.jsonl, or a directory that holds one")
     show.add_argument("--svg", type=Path, metavar="OUT", help="write the picture to this file")

@@ -218,11 +218,15 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """The files of each run as a whole, and its place in the history."""
+    from lab.results.record import record
+
     for each in session.config.stash[_SESSIONS].values():
         try:
-            each.finish(seed=session.config.getoption("lab_seed"))
-        except OSError as error:
-            warnings.warn(f"{each.run_directory} has no report: {error}", stacklevel=1)
+            run = each.finish(seed=session.config.getoption("lab_seed"))
+            if run is not None:
+                record(run)
+        except (OSError, LabError) as error:
+            warnings.warn(f"{each.run_directory} is not complete: {error}", stacklevel=1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

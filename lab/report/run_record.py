@@ -211,6 +211,8 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
             values[each.name] = int(_number(value))
         else:
             values[each.name] = _seed(value)
+    if values["directory"] == ".." or "/" in values["directory"]:
+        values["directory"] = ""  # Nothing outside of the run's directory is read, or thrown away.
     return Outcome(**values)
 
 

@@ -89,6 +89,12 @@ def test_nonsense_in_run_json_does_no_harm(tmp_path: Path) -> None:
     assert read_run(tmp_path).outcomes == (Outcome("", "", verifier=""),)
 
 
+@pytest.mark.parametrize("name", ["..", "../elsewhere", "/etc"])
+def test_run_json_leads_to_nothing_outside_of_its_directory(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"v": 1, "outcomes": [{"scenario": "s", "directory": name}]}))
+    assert read_run(tmp_path).outcomes[0].directory == ""
+
+
 def test_junit_tells_cause_driver_image_and_signature(run: RunRecord) -> None:
     suite = Xml.parse(run.directory / "junit.xml").getroot().find("testsuite")  # noqa: S314
     assert suite is not None
