@@ -105,8 +105,7 @@ def _summary(exploration: Exploration) -> Iterator[str]:
     tally = search.tally
     yield ""
     yield from tally.lines()
-    rate = tally.operations / max(search.elapsed, 0.1)
-    yield f"{tally.cases} cases, {tally.operations} operations in {search.elapsed:.0f} s ({rate:.0f} a second)"
+    yield f"{tally.cases} cases, {tally.operations} operations in {search.playing:.0f} s ({search.rate:.0f} a second)"
     if tally.undecided:
         yield f"{tally.undecided} cases were neither explained nor refuted in time"
     entries = exploration.notebook.entries

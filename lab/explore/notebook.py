@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.document import display_path
 from lab.explore.case import Case, Together
 from lab.explore.ground import Ground
-from lab.explore.play import Scenarios
+from lab.explore.play import TROUBLE, Scenarios
 from lab.explore.scenario_file import PLAIN, Form, scenario_text
 from lab.explore.search import Finding
 from lab.scenario.load import load_scenarios
@@ -77,10 +77,11 @@ class Notebook:
         entry.failed = 0
         for entry.runs in range(1, RUNS + 1):
             verdict = self._scenarios.run(scenario)
-            if not verdict.is_good:
+            is_trouble = verdict.cause in TROUBLE
+            if is_trouble:
                 entry.failed += 1
                 entry.headline = verdict.headline()
-            if not verdict.is_good and entry.failed == 1:
+            if is_trouble and entry.failed == 1:
                 self._keep(entry, verdict)
             elif verdict.artifacts:
                 shutil.rmtree(verdict.artifacts)

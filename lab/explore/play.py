@@ -21,7 +21,8 @@ DEADLINE = 5.0
 """Seconds to find an order of one case's operations."""
 ATTEMPTS = 2
 
-_TROUBLE = (Cause.CRASHED, Cause.HUNG)
+TROUBLE = (Cause.FAILED, Cause.CRASHED, Cause.HUNG)
+_STOPS = (Cause.CRASHED, Cause.HUNG)
 _LOST = {Cause.GUEST_LOST: GuestLostError}
 
 
@@ -75,7 +76,7 @@ class Player:
     def _run(self, scenario: Scenario) -> Verdict:
         for attempt in range(ATTEMPTS):
             verdict = self._scenarios.run(scenario)
-            if verdict.cause in (Cause.PASSED, Cause.FAILED, *_TROUBLE):
+            if verdict.cause in (Cause.PASSED, *TROUBLE):
                 break
             if verdict.cause is Cause.SKIPPED or attempt + 1 == ATTEMPTS:
                 raise _error(verdict)
@@ -84,12 +85,12 @@ class Player:
     def _judge(self, batch: Batch, verdict: Verdict, history: Sequence[Operation]) -> Iterator[Played]:
         parts = batch.split(history)
         last = len(parts) - 1
-        if verdict.cause in _TROUBLE:
+        if verdict.cause in _STOPS:
             last = self._stopped_in(batch, parts)
         refused = {batch.case_of(failure.step) for failure in verdict.failures if failure.step}
         for number, operations in enumerate(parts):
             played = Played(was_run=number <= last, operations=operations)
-            if number == last and verdict.cause in _TROUBLE:
+            if number == last and verdict.cause in _STOPS:
                 played.trouble = Trouble(verdict.cause, self._kind_of_end(verdict, operations))
             elif number in refused:
                 first = next(f for f in verdict.failures if f.step and batch.case_of(f.step) == number)

@@ -71,6 +71,8 @@ class Search:
     def __post_init__(self) -> None:
         self.tally = Tally(self.player.ground.config.ioctls.values())
         self.findings: list[Finding] = []
+        self.playing = 0.0
+        """Seconds spent with cases that nobody had played before."""
         self._begin = time.monotonic()
         self._played: set[str] = set()
 
@@ -78,6 +80,11 @@ class Search:
     def elapsed(self) -> float:
         """Seconds."""
         return time.monotonic() - self._begin
+
+    @property
+    def rate(self) -> float:
+        """Operations a second."""
+        return self.tally.operations / max(self.playing, 0.1)
 
     def run(self) -> None:
         """Returns when the time is up. Raises LabError when the guest is lost."""
@@ -105,7 +112,9 @@ class Search:
 
     def _play(self, cases: list[Case]) -> list[Case]:
         """Play as many as go into one script; returns the others."""
+        begin = time.monotonic()
         results = self.player.play(cases)
+        self.playing += time.monotonic() - begin
         for played in results:
             self.tally.add(played)
         self._report()
@@ -117,10 +126,9 @@ class Search:
 
     def _report(self) -> None:
         tally = self.tally
-        rate = tally.operations / max(self.elapsed, 0.1)
         found = f", {len(self.findings)} found" if self.findings else ""
         self.tell(
-            f"{self.elapsed:.0f} s: {tally.cases} cases, {tally.operations} operations ({rate:.0f} a second), "
+            f"{self.elapsed:.0f} s: {tally.cases} cases, {tally.operations} operations ({self.rate:.0f} a second), "
             f"{len(tally.kinds)} kinds with {tally.outcomes} outcomes{found}"
         )
 
