@@ -16,7 +16,7 @@ from lab.scenario.load import check_scenarios
 from lab.scenario.model import Scenario
 from lab.traffic.history import Operation
 
-MOST_OPERATIONS = 400
+MOST_OPERATIONS = 1000
 MOST_KILLED = 48
 """Processes; a script can have 64."""
 PATIENCE = 10

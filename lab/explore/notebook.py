@@ -125,7 +125,7 @@ def in_words(entry: Entry) -> list[str]:
     return [
         entry.headline,
         f"  after {finding.seconds:.0f} s; cut down to {calls} operations in {finding.shrinking:.0f} s"
-        + (f"; {finding.seen - 1} more cases likewise" if finding.seen > 1 else ""),
+        + (f"; {finding.seen} more cases likewise" if finding.seen else ""),
         f"  {display_path(entry.path)} ({again})",
         f"  {display_path(entry.path.with_suffix('.svg'))}, {display_path(entry.path.with_suffix(''))}/",
     ]

@@ -124,7 +124,7 @@ class Player:
 
     def _kind_of_end(self, verdict: Verdict, operations: Sequence[Operation]) -> str:
         if verdict.cause is Cause.CRASHED:
-            return verdict.reason
+            return verdict.reason.split(": ")[0]
         pending = [operation for operation in operations if not operation.has_result]
         return self._words(pending[0]) if pending else ""
 

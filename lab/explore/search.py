@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from lab.errors import Cause
 from lab.explore.batch import PATIENCE
 from lab.explore.case import Case, fingerprint
+from lab.explore.edits import size
 from lab.explore.generate import make_cases
 from lab.explore.play import Played, Player, Trouble
 from lab.explore.shrink import shrink
@@ -44,8 +45,8 @@ class Finding:
     """Seconds."""
     copies: int = 1
     """How often it was done at a time to see it again; 0: it was not seen again."""
-    seen: int = 1
-    """How many cases had the same trouble."""
+    seen: int = 0
+    """How many more cases had the same trouble."""
     operations: list[Operation] = field(default_factory=list)
     """What happened when it was seen first."""
 
@@ -75,6 +76,8 @@ class Search:
         """Seconds spent with cases that nobody had played before."""
         self._begin = time.monotonic()
         self._played: set[str] = set()
+        self._once: dict[Trouble, Finding] = {}
+        """What was not seen again; told if there is nothing better."""
 
     @property
     def elapsed(self) -> float:
@@ -87,14 +90,22 @@ class Search:
         return self.tally.operations / max(self.playing, 0.1)
 
     def run(self) -> None:
-        """Returns when the time is up. Raises LabError when the guest is lost."""
+        """Returns when the time is up, and one script at least was played. Raises LabError when the guest is lost."""
         for number in itertools.count():
             count = ROUND if number else FIRST_ROUND
             cases = self._new(make_cases(self.player.ground, self.seed * 1_000_003 + number, count))
-            while cases:
-                if self.elapsed > self.seconds or (self.is_first_enough and self.findings):
-                    return
+            while cases and not self._is_over:
                 cases = self._play(cases)
+            if self._is_over:
+                break
+        if not self.findings:
+            for finding in self._once.values():
+                self._hand_on(finding)
+
+    @property
+    def _is_over(self) -> bool:
+        is_late = self.elapsed > self.seconds and self.tally.cases > 0
+        return is_late or (self.is_first_enough and bool(self.findings))
 
     def _new(self, cases: Sequence[Case]) -> list[Case]:
         """Those that do something, and that no other case did."""
@@ -118,7 +129,7 @@ class Search:
         for played in results:
             self.tally.add(played)
         self._report()
-        for case, played in zip(cases, results, strict=False):
+        for case, played in sorted(zip(cases, results, strict=False), key=lambda pair: size(pair[0])):
             if played.trouble and not (self.is_first_enough and self.findings):
                 self._pursue(case, played, played.trouble)
         done = sum(played.was_run for played in results)
@@ -140,11 +151,16 @@ class Search:
         finding = Finding(trouble, case, self.elapsed, self.tally.cases, operations=played.operations)
         self.tell(f"{trouble}: trying it again")
         finding.copies = self._copies(case, trouble)
-        if finding.copies:
-            self.tell(f"{trouble}: cutting it down")
-            begin = time.monotonic()
-            finding.case = shrink(case, lambda cases: self._ask(cases, finding), self._fingerprint, self.shrinking)
-            finding.shrinking = time.monotonic() - begin
+        if not finding.copies:
+            self._once.setdefault(trouble, finding)
+            return
+        self.tell(f"{trouble}: cutting it down")
+        begin = time.monotonic()
+        finding.case = shrink(case, lambda cases: self._ask(cases, finding), self._fingerprint, self.shrinking)
+        finding.shrinking = time.monotonic() - begin
+        self._hand_on(finding)
+
+    def _hand_on(self, finding: Finding) -> None:
         self.findings.append(finding)
         self.take(finding)
 

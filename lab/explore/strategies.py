@@ -26,18 +26,18 @@ Words = st.SearchStrategy[Mapping[str, Any]]
 
 
 def cases(ground: Ground) -> st.SearchStrategy[Case]:
-    """Cases on this ground."""
+    """Cases on this ground. Processes die seldom: to start one takes as long as some dozen operations."""
     runs = st.builds(_run, _calls(ground), st.sampled_from(RUNS))
     blocks = st.builds(
         _together,
         st.lists(runs, min_size=2, max_size=LONGEST_BLOCK),
         st.sampled_from([True, True, False]),
-        _weighted((9, st.none()), (1 if ground.kills else 0, st.integers(0, ACTORS - 1))),
+        _weighted((24, st.none()), (1 if ground.kills else 0, st.integers(0, ACTORS - 1))),
         st.integers(0, 5),
     )
     kills = st.integers(0, ACTORS - 1).map(lambda actor: [Kill(actor)])
     parts = st.lists(
-        _weighted((5, runs), (5, blocks), (1 if ground.kills else 0, kills)), min_size=1, max_size=LONGEST_CASE
+        _weighted((12, runs), (12, blocks), (1 if ground.kills else 0, kills)), min_size=1, max_size=LONGEST_CASE
     )
     return parts.map(lambda made: Case(tuple(step for part in made for step in part)))
 

@@ -66,7 +66,7 @@ def test_a_driver_that_nobody_describes_can_be_explored(project: Config) -> None
 
 
 def test_a_batch_holds_what_fits_and_knows_whose_each_step_is(project: Config) -> None:
-    made = make_cases(ground(project), 4, 60)
+    made = make_cases(ground(project), 4, 30) * 4
     batch = Batch(ground(project), made)
     assert 1 < len(batch.cases) < len(made)
     scenario = batch.scenario()
