@@ -1,6 +1,6 @@
 # `make help` says what there is. Everything a target needs, it sets up by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down crash-drill scenarios test check lint fuzz bug-table driver image benchmark faults clean
+.PHONY: help setup lab-up lab-down crash-drill scenarios test check lint fuzz bug-table driver image benchmark fault-table clean
 
 BIN := .venv/bin
 PYTEST_FLAGS ?=
@@ -19,7 +19,7 @@ help:
 	@echo "make driver      build the driver and its programs into driver/build"
 	@echo "make image       build the guest image unless it is in the cache (FORCE=1: anyway)"
 	@echo "make benchmark   measure, side by side"
-	@echo "make faults      plant every fault of lab.yaml: what finds it, and how fast"
+	@echo "make fault-table plant every fault of lab.yaml: what finds it, and how fast"
 	@echo "make clean       end the VM, remove what was built here (not the image cache)"
 
 setup:
@@ -68,7 +68,7 @@ bug-table: driver
 benchmark: driver
 	@$(BIN)/python -m benchmarks
 
-faults: driver
+fault-table: driver
 	@$(BIN)/lab explore --faults --minutes 2
 
 clean:
