@@ -1,9 +1,10 @@
 # `make help` says what there is. Everything a target needs, it sets up by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down crash-drill scenarios test check lint fuzz bug-table driver image benchmark fault-table clean
+.PHONY: help setup lab-up lab-down crash-drill nightly scenarios test check lint fuzz bug-table driver image benchmark fault-table clean
 
 BIN := .venv/bin
 PYTEST_FLAGS ?=
+NIGHTLY_FLAGS ?=
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10
 
@@ -13,6 +14,7 @@ help:
 	@echo "make test        all tests, and the scenarios against a real guest"
 	@echo "make check       ruff, mypy --strict and the tests that need no VM"
 	@echo "make crash-drill crash and hang the guest on purpose: all must end as it should, with its evidence"
+	@echo "make nightly     scenarios with many seeds, explore, crash drill, then the page (NIGHTLY_FLAGS=...)"
 	@echo "make fuzz        fuzz what reads a target's bytes (FUZZ_SECONDS=60 in all)"
 	@echo "make bug-table   which check finds which planted bug, how fast (SEEDS=10)"
 	@echo "make lab-down    end the VM; its snapshots stay"
@@ -42,6 +44,9 @@ scenarios: driver
 
 crash-drill: driver
 	@$(BIN)/lab drill driver/drill
+
+nightly: driver
+	@$(BIN)/lab nightly --drill driver/drill $(NIGHTLY_FLAGS)
 
 lint: setup
 	@$(BIN)/ruff check .

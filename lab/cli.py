@@ -8,7 +8,18 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import cli_coverage, cli_crash, cli_drill, cli_explore, cli_kd, cli_replay, cli_report, cli_scenario, history
+from lab import (
+    cli_coverage,
+    cli_crash,
+    cli_drill,
+    cli_explore,
+    cli_kd,
+    cli_nightly,
+    cli_replay,
+    cli_report,
+    cli_scenario,
+    history,
+)
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
 from lab.progress import Progress, plain_console
@@ -57,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     image.set_defaults(run=_image)
 
     cli_kd.add_commands(commands)
+    cli_nightly.add_commands(commands)
     cli_coverage.add_commands(commands, _config)
     cli_crash.add_commands(commands)
     cli_drill.add_commands(commands)

@@ -102,6 +102,13 @@ class Store:
             for number, name, kind, began, ended in rows
         ]
 
+    def count_since(self, moment: float, cause: str) -> int:
+        """How many results of a cause the runs have that began since then (seconds since 1970)."""
+        question = (
+            "SELECT coalesce(sum(count), 0) FROM tallies JOIN runs ON runs.id = run WHERE began >= ? AND cause = ?"
+        )
+        return int(self.database.execute(question, (moment, cause)).fetchone()[0])
+
     def _migrate(self) -> None:
         with _Transaction(self.database):
             version = self.database.execute("PRAGMA user_version").fetchone()[0]
