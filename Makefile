@@ -1,11 +1,12 @@
 # `make help` says what there is. Everything a target needs, it sets up by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down crash-drill nightly scenarios test check lint fuzz bug-table driver image benchmark fault-table clean
+.PHONY: agreement help setup lab-up lab-down crash-drill nightly scenarios test check lint fuzz bug-table driver image benchmark fault-table clean
 
 BIN := .venv/bin
 PYTEST_FLAGS ?=
 NIGHTLY_FLAGS ?=
 FUZZ_SECONDS ?= 60
+MINUTES ?= 60
 SEEDS ?= 10
 
 help:
@@ -21,6 +22,7 @@ help:
 	@echo "make driver      build the driver and its programs into driver/build"
 	@echo "make image       build the guest image unless it is in the cache (FORCE=1: anyway)"
 	@echo "make benchmark   measure, side by side"
+	@echo "make agreement   scenarios with and without checks, and fuzzed: do the verdicts agree (SEEDS=10, MINUTES=60)"
 	@echo "make fault-table plant every fault of lab.yaml: what finds it, and how fast"
 	@echo "make clean       end the VM, remove what was built here (not the image cache)"
 
@@ -69,6 +71,9 @@ test: lint lab-up
 
 bug-table: driver
 	@$(BIN)/python -m tests.bugs --seeds $(SEEDS)
+
+agreement: driver
+	@$(BIN)/python -m benchmarks.agreement --seeds $(SEEDS) --minutes $(MINUTES)
 
 benchmark: driver
 	@$(BIN)/python -m benchmarks
