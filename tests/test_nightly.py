@@ -83,6 +83,7 @@ def test_only_what_is_otherwise_than_last_night_is_news(plan: Plan) -> None:
     assert not is_news(*GOOD)
 
 
+@pytest.mark.slow
 def test_what_runs_when_the_night_is_over_is_ended(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     (plan.root / "sleeper.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(plan.root))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import lab.scenario.load
 import lab.scenario.session  # noqa: F401  (pytester forgets what a run imports; PyYAML's C part cannot start twice)
+from lab.results.store import Store
 
 pytest_plugins = ["pytester"]
 
@@ -259,6 +261,19 @@ def test_junit_results_carry_cause_and_artifacts(project: pytest.Pytester) -> No
     assert '<property name="lab_cause" value="crashed"' in text
     assert 'message="crashed: exception 0xc0000005"' in text
     assert os.fspath(Path(project.path) / "artifacts") in text
+
+
+def test_a_run_is_on_disk_as_a_whole_and_in_the_history(project: pytest.Pytester) -> None:
+    plan(project, "lab._playbacks = [replace(recording('null-write'), crash='exception 0xc0000005')]")
+    project.runpytest("scenarios", "--lab-seed=5", "--junitxml=out.xml")
+    (run,) = (Path(project.path) / "artifacts").glob("*/")
+    data = json.loads((run / "run.json").read_text())
+    assert (data["seed"], data["counts"]) == (5, {"crashed": 2})
+    assert '<property name="cause" value="crashed"' in (run / "junit.xml").read_text()
+    assert '<property name="cause" value="crashed"' in (Path(project.path) / "out.xml").read_text()
+    assert "exception 0xc0000005" in (run / "report.html").read_text()
+    with Store(Path(project.path) / "artifacts" / "history.db") as store:
+        assert [each.counts for each in store.runs(9)] == [data["counts"]]
 
 
 def edit(project: pytest.Pytester, line: str) -> None:

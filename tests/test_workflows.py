@@ -33,6 +33,7 @@ def test_they_are_what_github_takes() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_the_example_for_gitlab_is_what_gitlab_takes(tmp_path: Path) -> None:
     example = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "ci.md").read_text(), re.DOTALL)
     assert example
@@ -41,6 +42,7 @@ def test_the_example_for_gitlab_is_what_gitlab_takes(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_a_mistake_in_one_is_found(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(WORKFLOWS[0].read_text().replace("runs-on:", "runs-at:"))
