@@ -7,7 +7,7 @@ from html import escape
 
 _WIDTH = 900
 _HEIGHT = 150
-_LEFT = 56
+_LEFT = 64
 _BOTTOM = 22
 _TOP = 8
 
@@ -24,7 +24,7 @@ def plot(
         f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="img" aria-label="{escape(name)}"'
         f' viewBox="0 0 {_WIDTH} {_HEIGHT}">',
         _line(_HEIGHT - _BOTTOM, "0"),
-        _line(_TOP, f"{top:,.4g}{unit}"),
+        _line(_TOP, f"{top:,.0f}{unit}" if top >= 10 else f"{top:.1f}{unit}"),
     ]
     for number, label in enumerate(labels):
         parts.append(
