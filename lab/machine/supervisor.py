@@ -72,6 +72,9 @@ class Supervisor:
         except LabError as failure:
             error = failure
         finally:
+            # From here on this is no lab that one could attach to, though it takes a moment to end.
+            self._phase = "ending"
+            self._write_state(error)
             await self._vm.close()
             Path(CONTROL_SOCKET).unlink(missing_ok=True)
             self._phase = "failed" if error else "stopped"

@@ -12,7 +12,7 @@ from typing import Any
 from lab import __name__ as package
 from lab.document import printable
 from lab.errors import Cause, HungError, LabError
-from lab.incidents import Incident
+from lab.incidents import Incident, Kind
 from lab.report.scenario_report import write_report
 from lab.scenario.aftermath import Aftermath
 from lab.scenario.artifacts import ArtifactDirectory
@@ -71,6 +71,8 @@ class _Run:
         self._kd = KdSlice()
         self._aftermath = Aftermath(lab, artifacts)
         self._beats: list[Beat] = []
+        self._start = 0
+        """Where the scenario's part of the kd log begins."""
         self._began = time.time()
 
     def verdict(self) -> Verdict:
@@ -114,12 +116,17 @@ class _Run:
 
     def _lost(self) -> str | None:
         """How the guest went, if it did."""
-        return next((each.text for each in self._lab.incidents() if each.cause is Cause.GUEST_LOST), None)
+        lost = [each for each in self._lab.incidents() if each.cause is Cause.GUEST_LOST]
+        # Of a machine that died the debugger only knows that its link is gone.
+        return max(lost, key=lambda each: each.kind != Kind.LINK_LOST).text if lost else None
 
     def _crashed(self, details: list[str]) -> Verdict:
         """Bring in what the crash left, while the guest is still there."""
         with self._phase("crash"):
             reason, lines = self._aftermath.of_crash()
+            with suppress(LabError):
+                self._lab.sync(SYNC_TIMEOUT_HUNG)
+            self._kd = read_slice(self._lab.kd_log, self._start)
         return self._ended(Cause.CRASHED, reason, [*lines, *details])
 
     def _ended(self, cause: Cause, reason: str, details: list[str]) -> Verdict:
@@ -141,7 +148,7 @@ class _Run:
     def _perform(self) -> Verdict:
         with self._phase("prepare"):
             program = self._prepare()
-        start = log_end(self._lab.kd_log)
+        start = self._start = log_end(self._lab.kd_log)
         try:
             return self._observe(start, program)
         finally:
@@ -184,8 +191,10 @@ class _Run:
                 code = performance.wait(self._watch)
             except HungError as error:
                 hung = error
-        with self._phase("sync"):
-            hung = self._sync(hung)
+        # Of a crash the report comes first; what was printed is asked for when that is done.
+        if self._lab.crash_seen() is None:
+            with self._phase("sync"):
+                hung = self._sync(hung)
         with self._phase("check"):
             self._kd = read_slice(self._lab.kd_log, start)
             return self._decide(self._recorder, code, hung)

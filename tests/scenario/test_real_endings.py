@@ -92,7 +92,7 @@ def test_a_hang_tells_who_waits_for_what(session: ScenarioSession, lab: RunningL
     assert time.monotonic() - begin < 90
     assert verdict.artifacts
     text = (verdict.artifacts / "hang.txt").read_text()
-    assert "not returned: step 3, a: write 5 bytes" in text
+    assert "not returned: step 1.3, a: write 5 bytes" in text
     assert "waits for mutex 0x" in text
     assert "Example_Lock (inlined) [" in text
     assert "Fault_HoldMutex" in text
@@ -153,10 +153,22 @@ def test_failed_expectation_is_no_crash(session: ScenarioSession, lab: RunningLa
 
 def test_vm_that_dies_is_started_again(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
     assert_lab_is_good(session, lab, tmp_path)
+    with futures.ThreadPoolExecutor() as pool:
+        ending = pool.submit(run, session, lab, tmp_path, fault(8), 60)
+        time.sleep(4)
+        os.kill(call(lab.instance, "status")["qemu_pid"], signal.SIGKILL)
+        verdict = ending.result()
+    assert verdict.cause is Cause.GUEST_LOST, verdict.report()
+    assert "SIGKILL" in verdict.report()
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_vm_that_died_between_two_scenarios_is_started_again(
+    session: ScenarioSession, lab: RunningLab, tmp_path: Path
+) -> None:
+    assert_lab_is_good(session, lab, tmp_path)
     os.kill(call(lab.instance, "status")["qemu_pid"], signal.SIGKILL)
     time.sleep(1)
-    verdict = run(session, lab, tmp_path, "  - a: {open: X}\n")
-    assert verdict.cause is Cause.GUEST_LOST, verdict.report()
     assert_lab_is_good(session, lab, tmp_path)
 
 
