@@ -1,6 +1,6 @@
 /*
- * Requests wait in a list until RELEASE completes them. It takes their cancel routine off and does not look whether it was
- * still there: one that is being cancelled at this moment is completed by both.
+ * Requests wait in a list until RELEASE completes them all, one after the other. It takes off their cancel routine just
+ * before, and does not look whether it was still there: one that is cancelled meanwhile is completed twice.
  */
 #include "bug.h"
 
@@ -26,8 +26,6 @@ Cancel(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     IoReleaseCancelSpinLock(Irp->CancelIrql);
     KeAcquireSpinLock(&Lock, &irql);
     RemoveEntryList(&Irp->Tail.Overlay.ListEntry);
-    /* So that RELEASE, if it has the request too, does not damage the list: the mistake is the completion. */
-    InitializeListHead(&Irp->Tail.Overlay.ListEntry);
     KeReleaseSpinLock(&Lock, irql);
     (VOID)Bug_Complete(Irp, STATUS_CANCELLED, 0);
 }
@@ -53,45 +51,44 @@ Wait(PIRP Irp)
     return STATUS_PENDING;
 }
 
-/* NULL: there is none, or what there is is being cancelled. */
-static PIRP
-TakeOne(VOID)
+static VOID
+Release(VOID)
 {
-    PIRP taken = NULL;
+    LIST_ENTRY released;
     KIRQL irql;
 
+    InitializeListHead(&released);
     KeAcquireSpinLock(&Lock, &irql);
-    for (PLIST_ENTRY entry = Waiting.Flink; entry != &Waiting && taken == NULL; entry = entry->Flink) {
-        PIRP irp = CONTAINING_RECORD(entry, IRP, Tail.Overlay.ListEntry);
+    while (!IsListEmpty(&Waiting)) {
+        PLIST_ENTRY entry = RemoveHeadList(&Waiting);
 #ifdef FIXED
-        if (IoSetCancelRoutine(irp, NULL) != NULL) {
-            taken = irp;
+        /* Its cancel routine is about to run, and completes it: it may take the entry out of a list of its own. */
+        if (IoSetCancelRoutine(CONTAINING_RECORD(entry, IRP, Tail.Overlay.ListEntry), NULL) == NULL) {
+            InitializeListHead(entry);
+            continue;
         }
-#else
-        (VOID)IoSetCancelRoutine(irp, NULL);
-        taken = irp;
 #endif
-    }
-    if (taken != NULL) {
-        RemoveEntryList(&taken->Tail.Overlay.ListEntry);
-        InitializeListHead(&taken->Tail.Overlay.ListEntry);
+        InsertTailList(&released, entry);
     }
     KeReleaseSpinLock(&Lock, irql);
-    return taken;
+
+    while (!IsListEmpty(&released)) {
+        PIRP irp = CONTAINING_RECORD(RemoveHeadList(&released), IRP, Tail.Overlay.ListEntry);
+#ifndef FIXED
+        (VOID)IoSetCancelRoutine(irp, NULL);
+#endif
+        (VOID)Bug_Complete(irp, STATUS_SUCCESS, 0);
+    }
 }
 
 static NTSTATUS
 Control(PBUG_REQUEST Request)
 {
-    PIRP irp;
-
     switch (Request->Code) {
     case WAIT:
         return Wait(Request->Irp);
     case RELEASE:
-        while ((irp = TakeOne()) != NULL) {
-            (VOID)Bug_Complete(irp, STATUS_SUCCESS, 0);
-        }
+        Release();
         return STATUS_SUCCESS;
     default:
         return STATUS_INVALID_DEVICE_REQUEST;

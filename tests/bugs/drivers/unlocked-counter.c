@@ -1,7 +1,7 @@
 /* Read, change and write back, and nothing that keeps another thread out meanwhile: its addition is lost. */
 #include "bug.h"
 
-#define ADD BUG_CODE(0)
+#define ADD BUG_CODE(0) /* every byte of the input */
 #define GET BUG_CODE(1)
 
 static volatile LONG Counter;
@@ -9,18 +9,17 @@ static volatile LONG Counter;
 static NTSTATUS
 Control(PBUG_REQUEST Request)
 {
-#ifndef FIXED
-    volatile LONG Read;
+    const UCHAR *amounts = Request->Irp->AssociatedIrp.SystemBuffer;
 
-#endif
     switch (Request->Code) {
     case ADD:
+        for (ULONG i = 0; i < Request->InputLength; i++) {
 #ifdef FIXED
-        InterlockedIncrement(&Counter);
+            InterlockedExchangeAdd(&Counter, amounts[i]);
 #else
-        Read = Counter; /* kept in memory, or the compiler makes one instruction of both */
-        Counter = Read + 1;
+            Counter = Counter + amounts[i];
 #endif
+        }
         return STATUS_SUCCESS;
     case GET:
         return Bug_Answer(Request, (ULONG)Counter);
