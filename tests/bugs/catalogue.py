@@ -50,7 +50,7 @@ BUGS = (
     Bug("missing-release", "a mutex kept on an error path", PLAIN, Cause.CRASHED, 0x1),
     Bug("use-after-close", "freed on close, and still in a list", VERIFIED, Cause.CRASHED, 0xD5),
     Bug("double-completion", "a request completed twice", PLAIN, Cause.CRASHED, 0x44),
-    Bug("cancel-race", "cancelled and completed at the same time", BOTH, Cause.CRASHED),
+    Bug("cancel-race", "cancelled and completed at the same time", VERIFIED, Cause.CRASHED),
     Bug("wait-under-spin-lock", "a wait at DISPATCH_LEVEL", VERIFIED, Cause.CRASHED, 0xC4),
     Bug("paged-at-dispatch", "paged memory touched at DISPATCH_LEVEL", VERIFIED, Cause.CRASHED, 0xD1),
     Bug("pool-at-dispatch", "paged pool allocated at DISPATCH_LEVEL", VERIFIED, Cause.CRASHED, 0xC4),

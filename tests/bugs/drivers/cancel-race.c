@@ -6,6 +6,7 @@
 
 #define WAIT BUG_CODE(0)
 #define RELEASE BUG_CODE(1)
+#define MOST_AT_ONCE 32
 
 static KSPIN_LOCK Lock;
 static LIST_ENTRY Waiting;
@@ -54,30 +55,30 @@ Wait(PIRP Irp)
 static VOID
 Release(VOID)
 {
-    LIST_ENTRY released;
+    PIRP released[MOST_AT_ONCE];
+    ULONG count = 0, i;
     KIRQL irql;
 
-    InitializeListHead(&released);
     KeAcquireSpinLock(&Lock, &irql);
-    while (!IsListEmpty(&Waiting)) {
-        PLIST_ENTRY entry = RemoveHeadList(&Waiting);
+    while (!IsListEmpty(&Waiting) && count < MOST_AT_ONCE) {
+        PIRP irp = CONTAINING_RECORD(RemoveHeadList(&Waiting), IRP, Tail.Overlay.ListEntry);
+
+        /* If its cancel routine is about to run, that may take it out of a list, too. */
+        InitializeListHead(&irp->Tail.Overlay.ListEntry);
 #ifdef FIXED
-        /* Its cancel routine is about to run, and completes it: it may take the entry out of a list of its own. */
-        if (IoSetCancelRoutine(CONTAINING_RECORD(entry, IRP, Tail.Overlay.ListEntry), NULL) == NULL) {
-            InitializeListHead(entry);
+        if (IoSetCancelRoutine(irp, NULL) == NULL) {
             continue;
         }
 #endif
-        InsertTailList(&released, entry);
+        released[count++] = irp;
     }
     KeReleaseSpinLock(&Lock, irql);
 
-    while (!IsListEmpty(&released)) {
-        PIRP irp = CONTAINING_RECORD(RemoveHeadList(&released), IRP, Tail.Overlay.ListEntry);
+    for (i = 0; i < count; i++) {
 #ifndef FIXED
-        (VOID)IoSetCancelRoutine(irp, NULL);
+        (VOID)IoSetCancelRoutine(released[i], NULL);
 #endif
-        (VOID)Bug_Complete(irp, STATUS_SUCCESS, 0);
+        (VOID)Bug_Complete(released[i], STATUS_SUCCESS, 0);
     }
 }
 
