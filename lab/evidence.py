@@ -54,6 +54,8 @@ class Sources:
     """Guest files."""
     symbols: Sequence[Path]
     """Directories with PDBs and images."""
+    code: Path
+    """Below it the sources may lie that the PDBs name."""
     incidents: Callable[[], list[Incident]]
 
 
@@ -111,7 +113,7 @@ class Evidence:
         found = self._directory / SCENE_FILE
         shutil.copyfile(self._sources.logs / scene_name, found)
         scene = load_scene(found)
-        self._report = make_report(scene, scene_symbols(scene, self._sources.symbols), self._sources.symbols)
+        self._report = make_report(scene, scene_symbols(scene, self._sources.symbols), [self._sources.code])
         return self._report
 
     def _scene_name(self) -> str:

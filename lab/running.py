@@ -251,6 +251,7 @@ class RunningLab:
             logs=self.logs,
             dumps=self.image.dumps,
             symbols=[*drivers, self.image.directory / "modules"],
+            code=self.config.root,
             incidents=self.incidents,
         )
 
