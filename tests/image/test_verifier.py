@@ -182,8 +182,8 @@ def test_a_violation_is_found_at_its_first_occurrence(run: Run, violation: str) 
     if not has_evidence(violation):
         return
     function = WHERE.get(violation, violation)
-    assert f"violations!{function}" in crash["headline"] or not function, crash["headline"]
-    assert not function or "violations.c:" in crash["headline"], crash["headline"]
+    assert f"violations!{function}" in result["reason"] or not function, result["reason"]
+    assert not function or "violations.c:" in result["reason"], result["reason"]
 
 
 @pytest.mark.parametrize("violation", HARMLESS)
