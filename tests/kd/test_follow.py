@@ -105,7 +105,10 @@ def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
         assert process.stderr
         assert process.stdout.read(20).endswith("hello")
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
         assert process.stdout.read() == "\n"
         assert process.stderr.read() == ""
     log.close()
