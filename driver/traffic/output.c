@@ -4,7 +4,7 @@
 
 /* Whoever reads stdout pays for each piece: over WinRM it is an encrypted message. */
 #define HOLD_BYTES (64u * 1024u)
-#define HOLD_MS 500u
+#define HOLD_MS 200u
 
 static CRITICAL_SECTION lock;
 static CONDITION_VARIABLE has_lines;
@@ -25,12 +25,10 @@ static DWORD WINAPI write_later(void *parameter) {
     for (;;) {
         EnterCriticalSection(&lock);
         while (held.length == 0) SleepConditionVariableCS(&has_lines, &lock, INFINITE);
-        LeaveCriticalSection(&lock);
-        Sleep(HOLD_MS);
-        EnterCriticalSection(&lock);
         uint32_t error = write_held();
         LeaveCriticalSection(&lock);
         if (error) lost();
+        Sleep(HOLD_MS);
     }
 }
 

@@ -5,7 +5,7 @@
 
 /* `on_lost` is called, and must not return, when stdout cannot be written to any more. */
 void output_start(void (*on_lost)(void));
-/* Whole lines, in one go; together with what follows within 500 ms. */
+/* Whole lines, in one go; together with what follows within 200 ms. */
 void output_write(const char *lines, size_t length);
 /* The same from a buffer, which is empty afterwards. */
 void output_flush(struct buffer *lines);
