@@ -184,13 +184,6 @@ static void end_actors(struct run *run) {
     }
 }
 
-/* A process takes its time to start, also while the first steps, often the load of a driver, wait for others. */
-static void start_early(struct run *run) {
-    for (size_t i = 0; i < run->lane_count; i++) {
-        if (lane_is_own_process(&run->lanes[i])) lane_start(&run->lanes[i]);
-    }
-}
-
 static int run_script(const struct script *script, int64_t epoch_ticks) {
     struct run run = {.script = script, .epoch_ticks = epoch_ticks, .draws = script->schedule.seed};
     struct buffer events = {0};
@@ -200,7 +193,6 @@ static int run_script(const struct script *script, int64_t epoch_ticks) {
     start_lanes(&run);
     process_start_job();
     if (!run_start_watch(&run)) run_time_out(&run, NULL, LITERAL("no thread could be created for the time-outs"));
-    start_early(&run);
     for (size_t i = 0; i < script->item_count && !run.is_broken; i++) {
         const struct script_item *item = &script->items[i];
         if (item->is_parallel) {
