@@ -124,7 +124,7 @@ class Peer:
             return True  # the target is gone, and all with it
         finally:
             self._client.detach(self)
-        if not changed or self._client.held:
+        if not changed:
             return True
         try:
             self._client.sync(ERASE_WITHIN)  # the next stop clears them, and this one is soon

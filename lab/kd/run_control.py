@@ -162,7 +162,6 @@ class RunControl:
         """From now on every stop is the owner's; so is the one on which the target is held. Raises UsageError."""
         self.ownership.attach(owner)
         self._visit = None
-        self.answering.leftovers = frozenset()
         if self.state is KdState.STOPPED and self.held and self.stop is not None:
             self.answering.end(now)
             self._give(self.stop)
@@ -172,7 +171,7 @@ class RunControl:
         if self.ownership.owner is not owner:
             return None
         held, prompt = self.ownership.holds, self.ownership.prompt
-        self.answering.leftovers = self.ownership.breakpoints
+        self.answering.leftovers |= self.ownership.breakpoints
         for request in self.ownership.leave():
             self._requests.cancel(request, now)
         if held and self.state is KdState.STOPPED:

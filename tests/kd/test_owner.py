@@ -208,6 +208,22 @@ def write_breakpoint(wire: Wire, owner: Recorder, address: int) -> int:
     return requests.breakpoint_handle(manipulate.decode(owner.payloads("replied")[-1]))
 
 
+def test_breakpoints_of_an_owner_that_left_are_cleared_though_the_next_one_comes_first() -> None:
+    kernel = Kernel()
+    kernel.end = kernel.counter
+    wire, owner = owned()
+    wire.target.kernel = kernel
+    wire.stop()
+    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    write_breakpoint(wire, owner, kernel.code + 0x100)
+    go(wire)
+    wire.session.detach(owner, wire.now)
+    second = Recorder()
+    wire.session.run.attach(second, wire.now)
+    assert wire.run(5.0, lambda: not kernel.breakpoints and wire.target.idle)
+    assert second.told == []
+
+
 @pytest.mark.parametrize("moment", ["held", "running"])
 def test_breakpoints_of_an_owner_that_leaves_are_cleared(moment: str) -> None:
     kernel = Kernel()
