@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lab.machine.instance import SNAPSHOTS, STATE, Instance
 from lab.machine.launch import Lease, start_supervisor, stop_supervisor
 from lab.machine.overlay import create_overlay, overlay_is_sound, require_space
 from lab.machine.qemu import CONSOLE_LOG, OVERLAY, PORT_REFUSED, VmSpec, find_qemu, free_ports
+from lab.machine.template import Template
 from lab.progress import Progress, Silent
 from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of, set_debugger
 from vm_images.wine import ensure_image
@@ -57,25 +59,36 @@ def down(config: Config) -> bool:
 def up(config: Config, progress: Progress) -> RunningLab:
     """Build the driver, bring the lab up, from a snapshot where one fits, and return it. Leaves a running lab as it is.
 
-    Raises LabError with cause and advice; the VM of a failed start is ended.
+    A worker's VM is started anew, and ends with this process. Raises LabError with cause and advice; the VM of a failed
+    start is ended.
     """
-    build(config, progress)
-    instance = instance_of(config)
-    instance.create()
-    with instance.lock("up", "another `lab up` is at work here"):
-        if is_up(config):
-            return attach(config)
-        stop_supervisor(instance)
-        return _Start(config, instance, progress).run()
+    with ExitStack() as alone:
+        if config.is_worker:
+            alone.enter_context(template_of(config).lock())
+        build(config, progress)
+        instance = instance_of(config)
+        instance.create()
+        with instance.lock("up", "another `lab up` is at work here"):
+            if is_up(config) and not config.is_worker:
+                return attach(config)
+            stop_supervisor(instance)
+            return _Start(config, instance, progress, alone).run()
+
+
+def template_of(config: Config) -> Template:
+    """What the VMs of workers begin with."""
+    return Template(config.root / ".lab" / "template")
 
 
 class _Start:
     """One start of the lab, phase by phase."""
 
-    def __init__(self, config: Config, instance: Instance, progress: Progress) -> None:
+    def __init__(self, config: Config, instance: Instance, progress: Progress, alone: ExitStack) -> None:
+        """`alone` keeps other workers waiting for the snapshot that this start makes; closed when there is one."""
         self.config = config
         self.instance = instance
         self.progress = progress
+        self.alone = alone
 
     def run(self) -> RunningLab:
         self._check_files()
@@ -83,6 +96,8 @@ class _Start:
         lease = Lease()
         try:
             tag = self._fitting_snapshot(spec)
+            if tag == READY:
+                self.alone.close()
             self._start_vm(spec, lease, tag)
             how = f"from the snapshot {tag!r}" if tag else "cold boot"
             lab = _handle(self.config, image, call(self.instance, "status"), how)
@@ -91,13 +106,19 @@ class _Start:
                 self._load_driver(lab)
                 with self.progress.phase("snapshot: ready"):
                     self._save(READY, self._ready_key(spec))
+                if self.config.is_worker:
+                    with self.progress.phase("snapshots copied for other workers"):
+                        template_of(self.config).take(self.instance)
             details = {"how": how, "boot_id": boot_id(lab.guest, image.boot_id)}
-            call(self.instance, "ready", details=details)
+            call(self.instance, "ready", details=details, leased=self.config.is_worker)
             lab.status = call(self.instance, "status")
         except BaseException:
-            stop_supervisor(self.instance)
+            try:
+                stop_supervisor(self.instance)
+            finally:
+                lease.close()
             raise
-        finally:
+        if not self.config.is_worker:  # Else it lasts as long as this process.
             lease.close()
         return lab
 
@@ -141,8 +162,12 @@ class _Start:
         overlay = self.instance.path(OVERLAY)
         known = {tag: each.get("key") for tag, each in self.instance.read(SNAPSHOTS).items()}
         wanted = {READY: self._ready_key(spec), BOOTED: spec.machine_key()}
+        lent = template_of(self.config).keys() if self.config.is_worker else {}
         for tag, key in wanted.items():
             if known.get(tag) == key and overlay_is_sound(overlay):
+                return tag
+            if lent.get(tag) == key:
+                template_of(self.config).lend(self.instance)
                 return tag
         self.instance.path(SNAPSHOTS).unlink(missing_ok=True)
         create_overlay(overlay, Path(spec.base))

@@ -15,6 +15,7 @@ from lab.errors import UsageError
 from lab.structure import check_structure
 
 CONFIG_NAME = "lab.yaml"
+MAIN_VM = "vm"
 
 _FORMATS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i16": "h", "i32": "i", "i64": "q"}
 
@@ -144,6 +145,13 @@ class Config:
     clean: Document | None = None
     """This file, if its `clean:` says what `expect: {end: clean}` stands for in scenarios."""
     faults: Mapping[str, FaultSpec] = field(default_factory=dict)
+    vm: str = MAIN_VM
+    """Which of this lab's VMs: the name of its directory in `.lab`."""
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether the VM is one of several, which end with the process that uses them."""
+        return self.vm != MAIN_VM
 
     @property
     def driver(self) -> DriverSpec:

@@ -10,7 +10,7 @@ from functools import partial
 from rich.console import Console
 
 from lab.config import Config, DriverSpec
-from lab.errors import LabError
+from lab.errors import InfrastructureError, LabError
 from lab.guest.driver_file import inspect_driver
 from lab.machine.accelerator import choose_accelerator
 from lab.machine.image import load_image
@@ -18,6 +18,7 @@ from lab.machine.overlay import require_space
 from lab.machine.qemu import find_qemu
 from lab.running import TRAFFIC_PROGRAM, instance_of
 from lab.summary import collect_status
+from lab.worker_vm import budget
 from vm_images.wine import find_image
 
 TOOLS = {
@@ -49,6 +50,7 @@ def examine(config: Config) -> list[Finding]:
         _finding("accelerator", _accelerator),
         _finding("disk space", lambda: _space(config)),
         _finding("guest image", _image),
+        _finding("VMs at once", lambda: _vms(config)),
     ]
     findings += [_finding(f"driver {name}", partial(_driver, driver)) for name, driver in config.drivers.items()]
     built = TRAFFIC_PROGRAM.is_file()
@@ -90,6 +92,15 @@ def _accelerator() -> str:
 def _space(config: Config) -> str:
     require_space(config.root)
     return f"{shutil.disk_usage(config.root).free >> 30} GiB free at {config.root}"
+
+
+def _vms(config: Config) -> str:
+    room = budget(config.root)
+    if room is None:
+        return "known when there is a guest image"
+    if not room.fitting:
+        raise InfrastructureError(f"no other one fits: {room}", "free memory or disk: lab down; make clean")
+    return f"{room} fit besides what runs: pytest scenarios -n {room.fitting}"
 
 
 def _image() -> str:

@@ -15,6 +15,7 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
+from lab import pytest_workers as workers
 from lab.coverage import plugin as coverage
 from lab.debugger_fixtures import LABS, bring_up, kd, lab, pytest_runtest_makereport, target, traffic
 from lab.document import display_path
@@ -62,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SESSIONS] = {}
     config.stash[LABS] = {}
     coverage.configure(config)
+    workers.configure(config)
 
 
 _SESSIONS = pytest.StashKey[dict[Path, "ScenarioSession"]]()
@@ -73,6 +75,8 @@ def pytest_lab_bring_up(config: pytest.Config, lab_config: Config) -> RunningLab
     from lab.bringup import up
     from lab.progress import Progress
 
+    if workers.is_worker(config):
+        return workers.bring_up(config, lab_config)
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print()
@@ -155,7 +159,9 @@ class ScenarioItem(pytest.Item):
         sessions = self.config.stash[_SESSIONS]
         key = self.lab_config.path
         if key not in sessions:
-            sessions[key] = ScenarioSession(self._bring_up, self.lab_config.root / "artifacts")
+            artifacts = self.lab_config.root / ARTIFACTS
+            run = workers.run_of(self.config, artifacts)
+            sessions[key] = ScenarioSession(self._bring_up, artifacts, run)
         return sessions[key]
 
     def _bring_up(self) -> RunningLab:
@@ -220,6 +226,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """The files of each run as a whole, and its place in the history."""
     from lab.results.record import record
 
+    if workers.is_worker(session.config):
+        workers.hand_over(session.config, session.config.stash[_SESSIONS].values())
+        return
     for each in session.config.stash[_SESSIONS].values():
         try:
             run = each.finish(seed=session.config.getoption("lab_seed"))

@@ -40,7 +40,7 @@ DRIVERS = r"C:\lab\drivers"
 
 def instance_of(config: Config) -> Instance:
     """The VM directory of this lab."""
-    return Instance(config.root / ".lab" / "vm")
+    return Instance(config.root / ".lab" / config.vm)
 
 
 def set_debugger(instance: Instance, settings: Debugger) -> dict[str, str]:

@@ -68,11 +68,11 @@ def stop_supervisor(instance: Instance) -> bool:
     """End the VM in order; return whether there was one. Raises HungError when it does not end."""
     if not instance.is_supervised():
         return False
-    # Lost means: on its way out, or not listening yet. Its end is awaited all the same.
-    with contextlib.suppress(GuestLostError):
-        call(instance, "stop", timeout=STOP_DEADLINE)
     deadline = time.monotonic() + STOP_DEADLINE
     while instance.is_supervised():
+        # Lost means: on its way out, or not listening yet.
+        with contextlib.suppress(GuestLostError):
+            call(instance, "stop", timeout=STOP_DEADLINE)
         if time.monotonic() > deadline:
             pid = instance.read(STATE).get("pid", "?")
             raise HungError(f"the VM's supervisor (process {pid}) does not end", f"end it: kill -9 {pid}")

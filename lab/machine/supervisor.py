@@ -1,8 +1,8 @@
 """The process that owns one VM: QEMU is its child, the KD link its socket. It outlives the command that started it.
 
 Started as `python -m lab.machine.supervisor DIRECTORY LEASE_FD`. Until somebody says "ready", the VM is on lease:
-when the other end of the lease pipe closes (the starting command died), the supervisor takes the VM down. When
-the supervisor itself is killed, the kernel ends QEMU with it.
+when the other end of the lease pipe closes (the starting command died), the supervisor takes the VM down. A worker's
+VM stays on lease for good. When the supervisor itself is killed, the kernel ends QEMU with it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Supervisor:
         self._spec = load_spec(self._instance.path(SPEC))
         self._vm = VirtualMachine(self._spec)
         self._lease = lease
+        self._is_leased = True
         self._phase = "starting"
         self._details: dict[str, Any] = {}
         self._scenario: str | None = None
@@ -54,6 +55,7 @@ class Supervisor:
             "kd-serve": self._kd_serve,
             "save": self._save,
             "load": self._load,
+            "copy": self._copy,
             "look": self._look,
             "crash": self._crash,
             "pulse": self._pulse,
@@ -67,7 +69,6 @@ class Supervisor:
         error: LabError | None = None
         try:
             await self._vm.start()
-            self._set_phase("running")
             await self._serve()
         except LabError as failure:
             error = failure
@@ -88,6 +89,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_reader(self._lease, self._lease_ended)
+        # Only now: whoever waits for this phase has something to ask next.
+        self._set_phase("running")
         ending = [asyncio.create_task(self._vm.wait()), asyncio.create_task(self._stop.wait())]
         try:
             await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
@@ -104,8 +107,8 @@ class Supervisor:
 
     def _lease_ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lease)
-        if self._phase != "ready":
-            logger.warning("the command that started this VM is gone before the lab was ready: ending")
+        if self._is_leased:
+            logger.warning("the process that this VM was for is gone: ending")
             self._stop.set()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,6 +148,7 @@ class Supervisor:
 
     async def _ready(self, request: dict[str, Any]) -> dict[str, Any]:
         self._details = request.get("details", {})
+        self._is_leased = bool(request.get("leased", False))
         self._set_phase("ready")
         return {}
 
@@ -182,6 +186,11 @@ class Supervisor:
             raise InfrastructureError(f"this VM has no snapshot {tag!r}", "make one: lab down; lab up")
         async with self._one_at_a_time:
             await self._vm.load(tag, known["link"])
+        return {}
+
+    async def _copy(self, request: dict[str, Any]) -> dict[str, Any]:
+        async with self._one_at_a_time:
+            await self._vm.copy_disk(Path(request["to"]))
         return {}
 
     async def _look(self, request: dict[str, Any]) -> dict[str, Any]:

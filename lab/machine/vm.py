@@ -24,7 +24,8 @@ from lab.kd.transport import UnixTransport
 from lab.machine.console import console_last_words
 from lab.machine.instance import KD_BRIDGE_SOCKET, QEMU_LOG
 from lab.machine.monitor import Monitor
-from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, PORT_REFUSED, QMP_SOCKET, VmSpec, command_line
+from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, OVERLAY, PORT_REFUSED, QMP_SOCKET, VmSpec, command_line
+from lab.machine.template import copy_disk
 
 START_DEADLINE = 20.0
 QUIT_DEADLINE = 5.0
@@ -130,6 +131,14 @@ class VirtualMachine:
         await asyncio.to_thread(self._kd.thaw, LinkState.from_json(link))
         self._journal.tell(Kind.RESTORED, f"put back to the snapshot {tag!r}")
         await self.cont()
+
+    async def copy_disk(self, to: Path) -> None:
+        """Copy the disk with its snapshots; the guest stands still meanwhile. Raises InfrastructureError."""
+        await self._monitor.execute("stop")
+        try:
+            await asyncio.to_thread(copy_disk, Path(OVERLAY), to)
+        finally:
+            await self._monitor.execute("cont")
 
     def mark(self, text: str, scenario: str | None) -> int:
         """Write a marker into the kd log; following entries belong to `scenario`."""

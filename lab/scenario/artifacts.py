@@ -12,12 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+_STAMP = "%Y%m%d-%H%M%S"
+
 
 def new_run_directory(root: Path) -> Path:
     """`artifacts/20260102-030405`: one for each invocation; not created before something is written."""
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    run = root / stamp
-    return run if not run.exists() else root / f"{stamp}-{os.getpid()}"
+    run = root / time.strftime(_STAMP, time.gmtime())
+    return run if not run.exists() else root / new_run_name()
+
+
+def new_run_name() -> str:
+    """A name that no other process on this host gives."""
+    return f"{time.strftime(_STAMP, time.gmtime())}-{os.getpid()}"
 
 
 class ArtifactDirectory:
@@ -27,14 +33,23 @@ class ArtifactDirectory:
         name = re.sub(r"[^A-Za-z0-9._-]+", ".", scenario_id).strip(".") or "scenario"
         self.path = run / name
         number = 1
-        while self.path.exists():
+        while not self._claim():
             number += 1
             self.path = run / f"{name}-{number}"
-        self._partial = run / f".{self.path.name}.partial"
+
+    def _claim(self) -> bool:
+        """Whether this name was free: other processes write into the same run."""
+        self._partial = self.path.with_name(f".{self.path.name}.partial")
+        try:
+            self._partial.mkdir(parents=True)
+        except FileExistsError:
+            return False
+        if self.path.exists():
+            self._partial.rmdir()
+            return False
+        return True
 
     def __enter__(self) -> ArtifactDirectory:
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
         return self
 
     def __exit__(

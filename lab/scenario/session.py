@@ -26,9 +26,10 @@ HELD_ADVICE = "look at it and let it go on: lab kd shell; or start anew: lab dow
 class ScenarioSession:
     """Runs scenarios one after the other. After a guest that cannot be put right, the rest ends at once."""
 
-    def __init__(self, bring_up: Callable[[], RunningLab], artifacts: Path) -> None:
+    def __init__(self, bring_up: Callable[[], RunningLab], artifacts: Path, run: Path | None = None) -> None:
+        """`run`: the directory of a run that others have a part in; else this session has one of its own."""
         self._bring_up = bring_up
-        self.run_directory = new_run_directory(artifacts)
+        self.run_directory = run or new_run_directory(artifacts)
         self.lab: RunningLab | None = None
         self.bring_up_seconds = 0.0
         self.verdicts: list[Verdict] = []
@@ -46,8 +47,12 @@ class ScenarioSession:
 
         `seed` is what `seed: random` stood for, where that was said. Raises OSError.
         """
-        lost = [_without_directory(each) for each in self.verdicts if each.artifacts is None]
+        lost = self.without_directory()
         return finish_run(self.run_directory, self._began, kind=kind, seed=seed, without_directory=lost)
+
+    def without_directory(self) -> list[Outcome]:
+        """What could not even begin."""
+        return [_without_directory(each) for each in self.verdicts if each.artifacts is None]
 
     def _run(self, scenario: Scenario) -> Verdict:
         lab = self._connected()
