@@ -55,6 +55,8 @@ lint: setup
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 
+# Without its compiled files, Python compiles tests and lab anew in every process that a test starts.
+check: export PYTHONDONTWRITEBYTECODE =
 check: lint driver
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m "not vm and not slow" tests $(PYTEST_FLAGS)
 

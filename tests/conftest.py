@@ -1,10 +1,11 @@
-"""The lab that tests with the mark `vm` share."""
+"""What tests of all kinds share: the lab of those with the mark `vm`, the compiled stub."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from compiled_stub import build_library, build_program, built_once
 
 from lab import bringup
 from lab.config import Config, find_config, load_config
@@ -22,3 +23,13 @@ def project() -> Config:
 def lab(project: Config) -> RunningLab:
     """The project's lab, up. It stays up: it may have been up before."""
     return bringup.up(project, Silent())
+
+
+@pytest.fixture(scope="session")
+def kdstub_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_once(tmp_path_factory, build_program)
+
+
+@pytest.fixture(scope="session")
+def stub_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_once(tmp_path_factory, build_library)

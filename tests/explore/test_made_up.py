@@ -29,7 +29,7 @@ def ground(config: Config, *, kills: bool = True, plant: Plant | None = None) ->
     )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_case_and_what_is_cut_out_of_it_are_right(project: Config, data: st.DataObject) -> None:
     here = ground(project, plant=data.draw(st.sampled_from([None, PLANT])))

@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from compiled_stub import build_library
 from kdstub.records import module_record, print_record
 
 from lab.kd.events import KdEvent, ModuleEvent, PrintEvent
 
-from .conftest import build_stub
 from .joined import Joined
 from .line import Fault
 
@@ -88,7 +88,7 @@ def main() -> None:
     count = int(sys.argv[1])
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     with tempfile.TemporaryDirectory() as directory:
-        prints = Prints(build_stub(Path(directory)), count, seed=seed, rate=0.01)
+        prints = Prints(build_library(Path(directory)), count, seed=seed, rate=0.01)
         begin = time.monotonic()
         prints.run()
         seconds = time.monotonic() - begin

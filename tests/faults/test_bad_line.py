@@ -26,7 +26,7 @@ def run(library: Path, count: int, *, seed: int, rate: float = 0.01, kinds: tupl
     return prints
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_prints_over_a_bad_line(stub_library: Path, seed: int) -> None:
     prints = run(stub_library, QUICK, seed=seed)
     assert all(prints.joined.up.faults.values())

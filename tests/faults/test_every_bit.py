@@ -42,7 +42,9 @@ def excused(packet: bytes, at: int, bit: int, *, up: bool, again: bool) -> bool:
     return at == TYPE
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["sent-once", "sent-again"])
+@pytest.mark.parametrize(
+    "again", [pytest.param(False, id="sent-once"), pytest.param(True, id="sent-again", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("number", PACKETS)
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_a_wrong_bit_is_mended(stub_library: Path, way: str, number: int, again: bool) -> None:

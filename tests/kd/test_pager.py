@@ -9,7 +9,7 @@ import pytest
 
 from lab.kd.log import KdLog
 
-COUNT = 5000
+COUNT = 2000
 
 
 @pytest.fixture

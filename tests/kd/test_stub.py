@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -17,20 +16,7 @@ from lab.kd.log import KdLog, LogEntry, read_log
 from lab.kd.state_change import Machine
 from lab.kd.transport import SocketTransport
 
-SOURCE = Path(__file__).parents[2] / "vm_images" / "wine" / "kdstub"
 PRINT, LOAD, UNLOAD, BUGCHECK = range(1, 5)
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("cc") and shutil.which("make") and (SOURCE / "Makefile").is_file()),
-    reason="no C compiler to build the stub with",
-)
-
-
-@pytest.fixture(scope="module")
-def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("stub")
-    subprocess.run(["make", "-s", "-C", SOURCE, f"OUT={directory}", "CC=cc"], check=True)
-    return directory / "kdstub"
 
 
 class Guest:
@@ -71,8 +57,8 @@ class Guest:
 
 
 @pytest.fixture
-def guest(binary: Path, tmp_path: Path) -> Iterator[Guest]:
-    guest = Guest(binary, tmp_path)
+def guest(kdstub_binary: Path, tmp_path: Path) -> Iterator[Guest]:
+    guest = Guest(kdstub_binary, tmp_path)
     yield guest
     guest.close()
 

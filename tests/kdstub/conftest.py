@@ -1,8 +1,9 @@
-"""The stub, compiled once per session and started per test."""
+"""The stub, started per test."""
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -11,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from .host import Host
-
-SOURCE = Path(__file__).parents[2] / "vm_images" / "wine" / "kdstub"
 
 
 class Stub:
@@ -38,6 +37,17 @@ class Stub:
         self.process.communicate()
         self.process = self._start()
 
+    def wait_alone(self) -> None:
+        """Reads, but answers nothing, until it has given up."""
+        told = self.process.stderr
+        assert told
+        while told not in (ready := select.select([told, self.line], [], [], 10)[0]):
+            assert ready, "it waits for a debugger"
+            self.host.raw()
+        assert b"no debugger" in told.readline()
+        while self.host.raw(0.01):
+            pass
+
     def write(self, *records: bytes) -> None:
         for record in records:
             os.write(self.carrier, record)
@@ -52,13 +62,6 @@ class Stub:
         self.carrier = -1
         self.process.terminate()
         return self.process.communicate(timeout=5)[1].decode()
-
-
-@pytest.fixture(scope="session")
-def kdstub_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("kdstub")
-    subprocess.run(["make", "-s", "-C", SOURCE, f"OUT={directory}", "CC=cc"], check=True)
-    return directory / "kdstub"
 
 
 @pytest.fixture(scope="session")

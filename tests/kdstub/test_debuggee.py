@@ -318,8 +318,7 @@ def test_without_a_debugger_nobody_waits(hasty_stub: Stub, debuggee_binary: Path
     debuggee = Debuggee(debuggee_binary)
     try:
         hasty_stub.write(exception_record(0xC0000005, 1, (), b"", debuggee.wait()))
-        while hasty_stub.host.raw(0.2):
-            pass
+        hasty_stub.wait_alone()
         assert debuggee.line() == "let go 3"
         hasty_stub.write(module_record(PATH, 1, writer=debuggee.wait()))
         assert debuggee.line() == "let go 3"

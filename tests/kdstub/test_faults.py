@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import SOURCE
 from .records import module_record, print_record
 from .simulation import Simulation
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("shim") / "shim.so"
-    sources = [each for each in SOURCE.glob("*.c") if each.name not in ("kdstub.c", "serial.c")]
-    shim = Path(__file__).with_name("shim.c")
-    flags = ["-std=c11", "-O1", "-g", "-shared", "-fPIC", f"-I{SOURCE}"]
-    subprocess.run(["cc", *flags, "-o", path, shim, *sources], check=True)
-    return path
-
-
 @pytest.fixture
-def clean(library: Path) -> Iterator[Simulation]:
-    simulation = Simulation(library)
+def clean(stub_library: Path) -> Iterator[Simulation]:
+    simulation = Simulation(stub_library)
     yield simulation
     simulation.close()
 
 
 @pytest.mark.parametrize("faults", [0.01, 0.1, 0.3])
 @pytest.mark.parametrize("seed", range(6))
-def test_prints_survive_a_bad_line(library: Path, seed: int, faults: float) -> None:
-    simulation = Simulation(library, seed, faults)
+def test_prints_survive_a_bad_line(stub_library: Path, seed: int, faults: float) -> None:
+    simulation = Simulation(stub_library, seed, faults)
     lines = [b"line %d %s\n" % (i, b"b0i\xaa" * (i % 50)) for i in range(1500)]
     expected = b"".join(lines)
     waiting = deque(map(print_record, lines))
@@ -54,8 +42,8 @@ def test_prints_survive_a_bad_line(library: Path, seed: int, faults: float) -> N
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_module_events_survive_a_bad_line(library: Path, seed: int) -> None:
-    simulation = Simulation(library, seed, 0.1)
+def test_module_events_survive_a_bad_line(stub_library: Path, seed: int) -> None:
+    simulation = Simulation(stub_library, seed, 0.1)
     for i in range(100):
         os.write(simulation.writing, module_record(b"m%d.sys" % i, i << 16) + print_record(b"<%d>" % i))
     simulation.run(lambda: simulation.host.text.endswith(b"<99>"))
@@ -84,8 +72,8 @@ def test_ten_restores_with_the_saved_link_state(clean: Simulation) -> None:
     assert bytes(clean.host.text) == b"".join(b"<%d>" % i for i in range(60))
 
 
-def test_break_in_on_a_bad_line_is_only_delayed(library: Path) -> None:
-    simulation = Simulation(library, 5, 0.1)
+def test_break_in_on_a_bad_line_is_only_delayed(stub_library: Path) -> None:
+    simulation = Simulation(stub_library, 5, 0.1)
     os.write(simulation.writing, b"".join(print_record(b"<%d>" % i) for i in range(50)))
     simulation.break_in()
     simulation.run(lambda: bool(simulation.host.stops))

@@ -161,13 +161,11 @@ def test_reset_while_running_is_answered_and_changes_nothing(stub: Stub) -> None
 
 def test_without_a_host_prints_are_dropped_and_the_writer_runs_on(hasty_stub: Stub) -> None:
     hasty_stub.write(print_record(b"lost"))
-    while hasty_stub.host.raw(0.2):
-        pass
+    hasty_stub.wait_alone()
     started = time.monotonic()
     hasty_stub.write(*(print_record(b"x" * 500) for _ in range(2000)))  # more than the carrier holds
     assert time.monotonic() - started < 2
     assert hasty_stub.host.raw(0.1) is None
-    assert "no debugger" in hasty_stub.close()
 
 
 def test_twenty_tries_before_a_print_is_given_up(kdstub_binary: Path, tmp_path: Path) -> None:
@@ -180,8 +178,7 @@ def test_twenty_tries_before_a_print_is_given_up(kdstub_binary: Path, tmp_path: 
 @pytest.mark.parametrize("sign", [BREAK_IN, control(RESET), control(ACK, 0)], ids=["break-in", "reset", "leader"])
 def test_prints_flow_again_when_a_host_shows(hasty_stub: Stub, sign: bytes) -> None:
     hasty_stub.write(print_record(b"lost"))
-    while hasty_stub.host.raw(0.2):
-        pass
+    hasty_stub.wait_alone()
     host = Host(hasty_stub.line)
     host.send(sign)
     if sign == BREAK_IN:
@@ -200,8 +197,7 @@ def test_prints_flow_again_when_a_host_shows(hasty_stub: Stub, sign: bytes) -> N
 
 def test_module_event_without_a_host_does_not_stop_the_target(hasty_stub: Stub) -> None:
     hasty_stub.write(module_record(b"a.sys", 0x1000), print_record(b"lost"))
-    while hasty_stub.host.raw(0.2):
-        pass
+    hasty_stub.wait_alone()
     hasty_stub.host.reset()
     hasty_stub.write(print_record(b"runs"))
     assert hasty_stub.host.prints(b"runs") == b"runs"

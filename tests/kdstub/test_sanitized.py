@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from compiled_stub import SOURCE, WITH_A_WORLD
 
-from .conftest import SOURCE
 from .host import ACK, CONTINUE2, DEBUG_IO, GET_VERSION, INITIAL, MANIPULATE, RESEND, RESET, control, data, request
 from .records import bugcheck_record, exception_record, module_record, print_record
 
+pytestmark = pytest.mark.slow  # The compiler needs most of the time.
 ROUNDS = int(os.environ.get("SANITIZED_ROUNDS", "20"))
 PIECES = 400
 LINE, CARRIER, TIME = range(3)
@@ -23,7 +24,7 @@ LINE, CARRIER, TIME = range(3)
 @pytest.fixture(scope="session")
 def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("sanitized") / "fuzz"
-    sources = [each for each in sorted(SOURCE.glob("*.c")) if each.name not in ("kdstub.c", "serial.c")]
+    sources = [each for each in sorted(SOURCE.glob("*.c")) if each.name not in WITH_A_WORLD]
     flags = ["-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{SOURCE}"]
     built = subprocess.run(
         ["cc", *flags, "-o", program, Path(__file__).with_name("fuzz.c"), *sources], capture_output=True, text=True

@@ -193,8 +193,7 @@ def test_unhandled_exception_stops_then_bugchecks(stub: Stub) -> None:
 )
 def test_crash_without_a_host_stops_nobody(hasty_stub: Stub, record: bytes) -> None:
     hasty_stub.write(record, print_record(b"lost"))
-    while hasty_stub.host.raw(0.2):
-        pass
+    hasty_stub.wait_alone()
     hasty_stub.host.reset()
     hasty_stub.write(print_record(b"runs"))
     assert hasty_stub.host.prints(b"runs") == b"runs"

@@ -326,6 +326,7 @@ def test_an_interrupt_leaves_nothing_that_looks_finished(tmp_path: Path, recorde
     assert lab.marks[-1] == (None, "end shared[example-direct]")
 
 
+@pytest.mark.slow
 def test_twenty_thousand_operations_are_judged_in_seconds(tmp_path: Path, recorded: Recorded) -> None:
     scenario = recorded("shared")
     step = scenario.steps[3]

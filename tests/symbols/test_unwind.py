@@ -19,7 +19,8 @@ from .memory import BASE, BUILD, Memory, bare_image
 STACK = 0xFFFFAA0000100000
 CALLER = 0xFFFFF80000401234
 """A return address in no module: the walk ends there."""
-DRIVERS = ["example-direct", "example-buffered", "example-neither", "example-fault"]
+OTHERS = ["example-direct", "example-neither", "example-fault"]
+DRIVERS = ["example-buffered", *(pytest.param(each, marks=pytest.mark.slow) for each in OTHERS)]
 
 
 class Machine:
