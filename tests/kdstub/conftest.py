@@ -39,12 +39,12 @@ class Stub:
 
     def wait_alone(self) -> None:
         """Reads, but answers nothing, until it has given up."""
-        told = self.process.stderr
-        assert told
-        while told not in (ready := select.select([told, self.line], [], [], 10)[0]):
+        assert self.process.stderr
+        told = self.process.stderr.fileno()
+        while told not in (ready := select.select([told, self.line.fileno()], [], [], 10)[0]):
             assert ready, "it waits for a debugger"
             self.host.raw()
-        assert b"no debugger" in told.readline()
+        assert b"no debugger" in self.process.stderr.readline()
         while self.host.raw(0.01):
             pass
 
