@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from lab.config import Config
 from lab.crash.seen import CrashSeen, HangSeen, crash_of
 from lab.debugger import Debugger
-from lab.errors import GuestLostError, InfrastructureError, UsageError
+from lab.errors import GuestLostError, HungError, InfrastructureError, UsageError
 from lab.evidence import Evidence, Sources
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
 from lab.guest.remote import Remote
 from lab.guest.restored import Restored, verify_guest
 from lab.guest.services import TRAFFIC
-from lab.incidents import Incident, incidents_end, read_incidents, undone
+from lab.incidents import Incident, Kind, incidents_end, read_incidents, undone
 from lab.machine.control import call
 from lab.machine.image import Image
 from lab.machine.instance import Instance
@@ -234,6 +234,17 @@ class RunningLab:
     def secure_crash(self, directory: Path) -> CrashSeen | None:
         """Bring what the crash left into `directory`: report, what the debugger saw, dump. None: there was none."""
         return Evidence(self._sources(), directory).secure_crash()
+
+    def await_scene(self, within: float = 60.0) -> None:
+        """Wait until the debugger has looked at a crash: what it still asks must not meet a guest that is restored.
+
+        Whoever secures the crash need not. Raises HungError.
+        """
+        deadline = time.monotonic() + within
+        while not any(each.kind == Kind.SCENE and each.extras["final"] for each in self.incidents()):
+            if time.monotonic() > deadline:
+                raise HungError(f"the debugger saw no scene of the crash within {within:g} s")
+            time.sleep(0.1)
 
     def secure_hang(self, directory: Path) -> HangSeen:
         """Stop a guest that hangs, and bring what is to be seen into `directory`. The guest may be dead afterwards."""

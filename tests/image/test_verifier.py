@@ -109,7 +109,7 @@ VIOLATIONS: dict[str, tuple[str, int, Pattern]] = {
 }
 """What to check for, and what it is found as."""
 
-HARMLESS = ("none", "dpc_runs", "poll_raised")
+HARMLESS = ("none", "dpc_runs", "poll_raised", "mutex_has_its_owner", "prints")
 
 WHERE = {
     "complete_pending": "complete", "complete_with_cancel_routine": "complete", "complete_too_high": "complete",
@@ -119,6 +119,17 @@ WHERE = {
     "dpc_raised": "deferred", "work_item_raised": "work", "order_inverted": "both", "leak": "",
 }  # fmt: skip
 """Functions at fault, where not called as the violation is; the dispatch routine for what shows at its return."""
+
+
+WIDE = "ï".encode().decode("latin-1")
+"""Wide strings are printed as UTF-8, and the log has a character for each byte."""
+PRINTS = [
+    rf"\w{WIDE}de|   \w{WIDE}de|\w|narrow|narrow  |(null)",
+    "ws|s|S|hs|c|c|%",
+    "-1|   42|42   |00042|   7|7   |9029|-5000000000",
+    "4000000000|ab|0XAB|00000abc|123456789abc|0000000000001234",
+    "".join(chr(ord("a") + i % 23) for i in range(4999)) + rf"|\w{WIDE}de",
+]
 
 
 def has_evidence(violation: str) -> bool:
@@ -137,7 +148,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 EVIDENCE = os.environ.get("VIOLATIONS_EVIDENCE") or "overrun_far wait_raised never_complete dpc_raised"
 """Violations whose evidence is secured, too, which takes several seconds each: `all`, or names."""
 
-Run = Callable[[str, str], tuple[Cause, dict[str, Any]]]
+Run = Callable[..., tuple[Cause, dict[str, Any]]]
 
 
 @pytest.fixture
@@ -147,21 +158,19 @@ def run(lab: RunningLab, image: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(lab, "config", replace(lab.config, drivers=drivers))
     session = ScenarioSession(lambda: lab, tmp_path)
 
-    def nothing(_directory: Path) -> None:
-        return None
-
-    def do(violation: str, verifier: str) -> tuple[Cause, dict[str, Any]]:
+    def do(violation: str, verifier: str, actors: int = 1) -> tuple[Cause, dict[str, Any]]:
         code = 0x222000 | NAMES.index(violation) << 2
         path = tmp_path / "violation.yaml"
         path.write_text(
-            f"lab: 1\ndriver: violations\nverifier: {verifier}\ntimeout: 10s\nsteps:\n"
+            f"lab: 1\ndriver: violations\nverifier: {verifier}\ntimeout: 10s\n"
+            f"actors: {{a: {{count: {actors}}}}}\nsteps:\n"
             f"  - a: {{open: {{path: '\\\\.\\Violations'}}}}\n"
-            f"  - a: {{ioctl: {code:#x}, data: {{fill: 16}}, output: 16}}\n"
+            f"  - parallel: {{a: [{{ioctl: {code:#x}, data: {{fill: 16}}, output: 16}}]}}\n"
             "  - a: close\n  - service: stop\n"
         )
         (scenario,) = load_scenarios(path, lab.config)
         if not has_evidence(violation):
-            monkeypatch.setattr(lab, "secure_crash", nothing)
+            monkeypatch.setattr(lab, "secure_crash", lambda _: lab.await_scene())
         verdict = session.run(scenario)
         assert verdict.artifacts is not None, verdict.report()
         return verdict.cause, json.loads((verdict.artifacts / "result.json").read_text())
@@ -191,6 +200,20 @@ def test_what_is_allowed_passes(run: Run, violation: str) -> None:
     cause, result = run(violation, "standard")
     assert cause is Cause.PASSED, result["reason"]
     assert result["verifier"]["ran"] == ["special-pool", "irql", "pool-tracking", "io", "deadlock"]
+
+
+def test_a_request_that_waits_does_not_keep_others_from_the_driver(run: Run) -> None:
+    cause, result = run("meets", "off", actors=2)
+    assert cause is Cause.PASSED, result["reason"]
+
+
+def test_every_format_and_a_long_line_are_printed_whole(run: Run, tmp_path: Path) -> None:
+    cause, result = run("prints", "off")
+    assert cause is Cause.PASSED, result["reason"]
+    (log,) = tmp_path.rglob("kd.jsonl")
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    text = "".join(entry["text"] for entry in entries if entry["kind"] == "print")
+    assert [line for line in text.splitlines() if "|" in line] == PRINTS
 
 
 @pytest.mark.parametrize("violation", ["overrun", "zero_bytes", "spin_acquire_low", "order_inverted", "leak"])

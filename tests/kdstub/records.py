@@ -38,12 +38,6 @@ def print_record(text: bytes, component: int = 101, level: int = 3, client: int 
     return record(PRINT, struct.pack("<III", component, level, 0) + text, client=client)
 
 
-def user_print_record(text: bytes, pid: int) -> bytes:
-    """As a user program writes it: the short header."""
-    head = struct.pack("<4sHHIIIIQ", b"KDR1", 44 + len(text), PRINT, pid, 44, 0, 1, 0)
-    return head + struct.pack("<III", 101, 3, 0) + text
-
-
 def module_record(
     name: bytes,
     base: int,

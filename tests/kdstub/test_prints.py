@@ -6,7 +6,7 @@ import threading
 
 from .conftest import Stub
 from .host import DEBUG_IO, Packet, printed
-from .records import MAX_TEXT, print_record, record, user_print_record
+from .records import MAX_TEXT, print_record, record
 
 
 def test_each_print_is_one_packet(stub: Stub) -> None:
@@ -83,7 +83,7 @@ def test_processor_and_layout_of_a_print(stub: Stub) -> None:
 
 def test_a_print_tells_component_level_and_the_process_it_was_made_for(stub: Stub) -> None:
     stub.write(print_record(b"a", component=77, level=2, client=0x1F4), print_record(b"b", level=0xFFFFFFFF))
-    stub.write(user_print_record(b"c", 0x1F8))
+    stub.write(print_record(b"c", client=0x1F8))
     for expected in (77 | 2 << 8 | 0x7D << 16, 101 | 31 << 8, 101 | 3 << 8 | 0x7E << 16):
         packet = stub.host.take()
         assert packet

@@ -10,7 +10,7 @@
     X(paged_alloc_raised) X(paged_free_raised) X(alloc_too_high) X(resource_raised) X(fast_mutex_raised)                  \
     X(fast_mutex_released_low) X(raise_down) X(lower_up) X(spin_release_low) X(spin_acquire_low) X(spin_not_owned)        \
     X(spin_twice) X(mutex_held) X(critical_region) X(dpc_raised) X(dpc_runs) X(work_item_raised) X(order_inverted)        \
-    X(paged_touch_raised) X(event_too_high) X(poll_raised)
+    X(paged_touch_raised) X(event_too_high) X(poll_raised) X(mutex_has_its_owner) X(prints) X(meets)
 
 typedef NTSTATUS VIOLATION(PDEVICE_OBJECT device, PIRP irp);
 #define DECLARE(name) static VIOLATION name;
@@ -35,6 +35,43 @@ static NTSTATUS complete(PIRP irp, NTSTATUS status) {
 
 static volatile UCHAR *block_of(POOL_TYPE type, SIZE_T size) {
     return ExAllocatePoolWithTag(type, size, TAG);
+}
+
+static NTSTATUS mutex_has_its_owner(PDEVICE_OBJECT device, PIRP irp) {
+    NTSTATUS status = STATUS_SUCCESS;
+    (void)device;
+    KeWaitForSingleObject(&mutex, Executive, KernelMode, FALSE, NULL);
+    KeWaitForSingleObject(&mutex, Executive, KernelMode, FALSE, NULL);
+    KeReleaseMutex(&mutex, FALSE);
+    if (KeGetCurrentThread() == NULL || mutex.OwnerThread != KeGetCurrentThread()) status = STATUS_UNSUCCESSFUL;
+    KeReleaseMutex(&mutex, FALSE);
+    if (mutex.OwnerThread != NULL) status = STATUS_UNSUCCESSFUL;
+    return complete(irp, status);
+}
+
+/* The first caller waits in here for the second. */
+static NTSTATUS meets(PDEVICE_OBJECT device, PIRP irp) {
+    static LONG callers;
+    LARGE_INTEGER limit = {.QuadPart = -5 * 10000000LL};
+    NTSTATUS status = STATUS_SUCCESS;
+    (void)device;
+    if (InterlockedIncrement(&callers) % 2 == 0) KeSetEvent(&event, IO_NO_INCREMENT, FALSE);
+    else status = KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, &limit);
+    return complete(irp, status == STATUS_SUCCESS ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL);
+}
+
+static NTSTATUS prints(PDEVICE_OBJECT device, PIRP irp) {
+    static CHAR long_text[5000];
+    UNICODE_STRING wide = RTL_CONSTANT_STRING(L"\\w\u00efde");
+    ANSI_STRING narrow = RTL_CONSTANT_STRING("narrow");
+    (void)device;
+    for (ULONG i = 0; i < sizeof long_text - 1; i++) long_text[i] = (CHAR)('a' + i % 23);
+    DbgPrint("%wZ|%8wZ|%.2wZ|%Z|%-8Z|%wZ\n", &wide, &wide, &wide, &narrow, &narrow, NULL);
+    DbgPrint("%ws|%s|%S|%hs|%.1s|%c|%%\n", L"ws", "s", L"S", "hs", "cut", 'c');
+    DbgPrint("%d|%5d|%-5d|%05d|%*d|%*d|%hd|%I64d\n", -1, 42, 42, 42, 4, 7, -4, 7, 0x12345, -5000000000LL);
+    DbgPrint("%u|%x|%#X|%08lx|%I64x|%p\n", 4000000000u, 0xab, 0xab, 0xabcUL, 0x123456789abcULL, (PVOID)0x1234);
+    DbgPrint("%s|%wZ\n", long_text, &wide);
+    return complete(irp, STATUS_SUCCESS);
 }
 
 static NTSTATUS none(PDEVICE_OBJECT device, PIRP irp) {

@@ -11,8 +11,8 @@
 #include "descriptor.h"
 
 /* A record: a header (magic, u16 length of it all, u16 kind, ...), then what the kind says; wine/kdrecord.h among the
- * patches has the layout. User programs, which only print, may use the short header. */
-enum { SHORT_HEADER = 32, HEADER = 64, RECORD_MAX = 4096 };
+ * patches has the layout. */
+enum { HEADER = 64, RECORD_MAX = 4096 };
 enum {
     KIND_PRINT = 1,
     KIND_LOAD = 2,
@@ -27,8 +27,7 @@ enum { PRINT_TEXT = 12, MODULE_NAME = 24, BUGCHECK_DRIVER = 48, EXCEPTION_DRIVER
 enum { BUILTIN = 1 };
 enum { KMODE_EXCEPTION_NOT_HANDLED = 0x1E };
 
-static const uint32_t SHORT_MAGIC = 0x3152444B; /* "KDR1" */
-static const uint32_t MAGIC = 0x3252444B;       /* "KDR2" */
+static const uint32_t MAGIC = 0x3252444B; /* "KDR2" */
 
 int records_open(const char *name)
 {
@@ -163,28 +162,25 @@ static bool parse_body(unsigned kind, const uint8_t *body, size_t length, uint32
 
 static bool parse(const uint8_t *bytes, size_t length, struct record *record)
 {
-    unsigned kind = get_u16(bytes + 6);
-    *record = (struct record){.windows_pid = get_u32(bytes + 8)};
-    if (get_u32(bytes) == SHORT_MAGIC)
-        return kind == KIND_PRINT && parse_body(kind, bytes + SHORT_HEADER, length - SHORT_HEADER, record->windows_pid, record);
-    if (length < HEADER)
-        return false;
-    record->unix_pid = (pid_t)get_u32(bytes + 24);
-    record->unix_tid = (pid_t)get_u32(bytes + 28);
-    record->sequence = get_u32(bytes + 32);
-    record->hold = get_u64(bytes + 48);
-    record->context = get_u64(bytes + 56);
-    return parse_body(kind, bytes + HEADER, length - HEADER, get_u32(bytes + 16), record);
+    *record = (struct record){
+        .windows_pid = get_u32(bytes + 8),
+        .unix_pid = (pid_t)get_u32(bytes + 24),
+        .unix_tid = (pid_t)get_u32(bytes + 28),
+        .sequence = get_u32(bytes + 32),
+        .hold = get_u64(bytes + 48),
+        .context = get_u64(bytes + 56),
+    };
+    return parse_body(get_u16(bytes + 6), bytes + HEADER, length - HEADER, get_u32(bytes + 16), record);
 }
 
 static bool is_record(uint32_t magic, size_t length)
 {
-    return (magic == MAGIC || magic == SHORT_MAGIC) && length >= SHORT_HEADER && length <= RECORD_MAX;
+    return magic == MAGIC && length >= HEADER && length <= RECORD_MAX;
 }
 
 bool records_next(struct records *records, struct record *record)
 {
-    while (records->end - records->start >= SHORT_HEADER) {
+    while (records->end - records->start >= HEADER) {
         const uint8_t *bytes = records->buffer + records->start;
         size_t length = get_u16(bytes + 4);
         if (!is_record(get_u32(bytes), length)) {
