@@ -17,7 +17,15 @@ import pytest
 from lab.errors import InfrastructureError
 from lab.machine.image import load_image
 from vm_images.wine import build, ensure_image, find_image, host, recipe_digest
-from vm_images.wine.cache import CONTENTS, build_lock, image_directory, images_directory, manifest_fits
+from vm_images.wine.cache import (
+    CONTENTS,
+    build_lock,
+    image_directory,
+    images_directory,
+    manifest_fits,
+    mark_used,
+    old_images,
+)
 from vm_images.wine.handover import hand_over, make_manifest
 from vm_images.wine.recipe import RECIPE, copy_recipe
 from vm_images.wine.stages import Stages
@@ -126,6 +134,20 @@ def test_a_manifest_of_another_form_or_recipe_does_not_fit(change: dict[str, Any
 
     assert manifest_fits(json.loads(json.dumps(manifest)), recipe_digest())
     assert not manifest_fits({**manifest, **change}, recipe_digest())
+
+
+def test_all_images_but_the_last_used_are_old() -> None:
+    images = []
+    for i, letter in enumerate("abcde"):
+        directory = image_directory(letter * 64)
+        directory.mkdir()
+        (directory / "manifest.json").touch()
+        os.utime(directory, (1000 + i, 1000 + i))
+        images.append(directory)
+    (images_directory() / "wine-unfinished").mkdir()
+    mark_used(images[0])
+
+    assert old_images() == images[1:3]
 
 
 def test_an_existing_image_is_not_built_again() -> None:

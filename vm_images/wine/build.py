@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lab.errors import InfrastructureError
-from vm_images.wine.cache import build_lock, find_image, image_directory, images_directory
+from vm_images.wine.cache import build_lock, find_image, image_directory, images_directory, mark_used, old_images
 from vm_images.wine.handover import hand_over
 from vm_images.wine.host import apt_sources, check_host, check_namespaces, remove_tree
 from vm_images.wine.recipe import copy_recipe, recipe_digest
@@ -33,6 +33,7 @@ def ensure_image(progress: Progress, force: bool = False) -> Path:
     """
     digest = recipe_digest()
     if not force and (found := find_image(digest)):
+        mark_used(found)
         return found
     with build_lock() as waited:
         sweep()
@@ -40,13 +41,23 @@ def ensure_image(progress: Progress, force: bool = False) -> Path:
             return found  # Another build has made it meanwhile.
         check_host(images_directory())
         check_namespaces()
-        return _build(progress)
+        built = _build(progress)
+        _prune(progress)
+        return built
 
 
 def sweep() -> None:
     """Remove what interrupted builds left. The lock is held, so nobody works there."""
     for leftover in images_directory().glob(f"{_UNFINISHED}*"):
         remove_tree(leftover)
+
+
+def _prune(progress: Progress) -> None:
+    """Remove the images that were not needed for longest, with their logs. A VM that runs from one goes on."""
+    for directory in old_images():
+        with progress.phase(f"image: old {directory.name} removed"):
+            remove_tree(directory)
+            directory.with_name(f"{directory.name}.log").unlink(missing_ok=True)
 
 
 def _build(progress: Progress) -> Path:

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.errors import InfrastructureError
@@ -14,6 +14,8 @@ from vm_images.wine.recipe import recipe_digest
 
 MANIFEST_FORMAT = 1
 CONTENTS = ("base.qcow2", "vmlinuz", "initrd.img", "credentials.json")
+KEPT = 3
+"""Images that stay when another one was built: those of the branches that somebody works on."""
 
 
 def images_directory() -> Path:
@@ -40,6 +42,18 @@ def find_image(digest: str | None = None) -> Path | None:
         return None
     complete = all((directory / name).is_file() for name in CONTENTS)
     return directory if complete and manifest_fits(manifest, digest) else None
+
+
+def mark_used(directory: Path) -> None:
+    """Remember that this image was needed now."""
+    with suppress(OSError):  # The cache may be another user's.
+        os.utime(directory)
+
+
+def old_images() -> list[Path]:
+    """All images but the `KEPT` that were needed last, the oldest first."""
+    found = [each for each in images_directory().glob("wine-*") if (each / "manifest.json").is_file()]
+    return sorted(found, key=lambda each: each.stat().st_mtime)[:-KEPT]
 
 
 def manifest_fits(manifest: object, digest: str) -> bool:
