@@ -1,9 +1,10 @@
 """The same scenarios with nothing checked, with Driver Verifier, and fuzzed: the verdicts of a right driver agree.
 
-    python -m benchmarks.agreement [-k WORD] [--seeds 200] [--minutes 60] [--log FILE]
+    python -m benchmarks.agreement [-k WORD] [--seeds 200] [--each 3] [--minutes 60] [--log FILE]
 
-Each seed is one round: every scenario once in each way. What is done is in the log, one JSON object a line, and not
-done again: a run that was cut short, by `--minutes` or otherwise, goes on where it stopped.
+Each seed is one repetition: `--each` scenarios, others than its neighbours', once in each way. What is done is in the
+log, a JSON object for each line, and not done again: a run that was cut short, by `--minutes` or otherwise, goes on
+where it stopped. Beside the log is the table of what was covered, `agreement.md`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lab import bringup
 from lab.cli import report
@@ -32,6 +32,8 @@ from lab.verifier import STANDARD, Verifier
 WAYS = ("off", "checked", "fuzzed")
 SLOWER = {"off": 1, "checked": 2, "fuzzed": 10}
 """How many times its time-out a scenario gets."""
+STRIDE = 31
+"""From one scenario of a seed to its next."""
 
 
 @dataclass(frozen=True)
@@ -55,65 +57,109 @@ class Round:
         return replace(self.scenario, verifier=verifier, seed=self.seed, timeout=timeout, plan=plan)
 
 
-def rounds(config: Config, word: str, seeds: int) -> Iterator[Round]:
-    """Seed by seed, so that a run cut short has been through everything as often as it could."""
-    scenarios = [
-        each for path in sorted((config.root / "scenarios").glob("*.yaml")) for each in load_scenarios(path, config)
-    ]
-    able = [each for each in scenarios if each.isolation is not Isolation.NONE and word in each.id]
-    for seed in range(1, seeds + 1):
-        for scenario in able:
+@dataclass(frozen=True)
+class Ended:
+    """How a round ended: a line of the log."""
+
+    scenario: str
+    way: str
+    seed: int
+    cause: str
+    reason: str
+    image: str
+    """Digest of the guest's recipe."""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return (self.scenario, self.way, self.seed)
+
+
+Log = dict[tuple[str, str, int], Ended]
+
+
+def able_scenarios(config: Config, word: str) -> list[Scenario]:
+    """Those that load a driver without planting a fault in it."""
+    faulty = {path for fault in config.faults.values() for path in fault.found_by}
+    paths = sorted(path.resolve() for path in (config.root / "scenarios").glob("*.yaml"))
+    found = [each for path in paths if path not in faulty for each in load_scenarios(path, config)]
+    return [each for each in found if each.isolation is not Isolation.NONE and word in each.id]
+
+
+def rounds(able: list[Scenario], seeds: int, each: int) -> Iterator[Round]:
+    """Every seed has had its turn, and every scenario, before one has the next: a run may be cut short anywhere."""
+    for turn in range(min(each, len(able))):
+        for seed in range(seeds):
+            scenario = able[(seed + turn * STRIDE) % len(able)]
             for way in WAYS:
-                yield Round(scenario, way, seed)
+                yield Round(scenario, way, seed + 1)
 
 
-def done(log: Path) -> dict[tuple[str, str, int], str]:
-    """Verdicts of earlier runs."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return {(entry["scenario"], entry["way"], entry["seed"]): entry["cause"] for entry in entries}
+def read_log(path: Path) -> Log:
+    """What earlier runs did."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {ended.key: ended for ended in (Ended(**json.loads(line)) for line in lines)}
 
 
-def perform(lab: RunningLab, config: Config, options: argparse.Namespace) -> dict[tuple[str, str, int], str]:
-    """Do what is not done yet. Returns all verdicts."""
-    verdicts = done(options.log)
+def perform(lab: RunningLab, config: Config, planned: list[Round], options: argparse.Namespace) -> Log:
+    """Do what is not done yet, telling of each round. Returns all that is in the log then."""
+    log = read_log(options.log)
     session = ScenarioSession(lambda: lab, config.root / "artifacts")
     end = time.monotonic() + options.minutes * 60
-    with options.log.open("a") as log:
-        for each in rounds(config, options.word, options.seeds):
+    with options.log.open("a") as file:
+        for number, each in enumerate(planned, 1):
+            if each.key in log:
+                continue
             if time.monotonic() > end:
                 break
-            if each.key in verdicts:
-                continue
+            began = time.monotonic()
             verdict = session.run(each.prepared())
-            verdicts[each.key] = verdict.cause.value
-            entry = {"scenario": each.scenario.id, "way": each.way, "seed": each.seed, "cause": verdict.cause.value}
-            log.write(json.dumps({**entry, "reason": verdict.reason}) + "\n")
-            log.flush()
-    return verdicts
+            ended = Ended(*each.key, verdict.cause.value, verdict.reason, lab.image.digest)
+            log[each.key] = ended
+            file.write(json.dumps(asdict(ended)) + "\n")
+            file.flush()
+            took = f"{time.monotonic() - began:.1f} s"
+            print(f"{number}/{len(planned)} seed {each.seed} {each.way:8} {ended.scenario}: {ended.cause}, {took}")
+            sys.stdout.flush()
+    return log
 
 
-def compare(verdicts: dict[tuple[str, str, int], str]) -> int:
-    """Print how often each way ended how, and every disagreement. Returns the number of these."""
-    for way in WAYS:
-        causes = Counter(cause for (_, its_way, _), cause in verdicts.items() if its_way == way)
-        print(f"  {way:8}", ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items())) or "nothing")
-    apart = 0
-    for (scenario, way, seed), cause in verdicts.items():
-        usual = verdicts.get((scenario, "off", seed), cause)
-        if cause != usual:
-            apart += 1
-            print(f"  {scenario}, seed {seed}: {usual} when off, {cause} when {way}")
-    print(f"  {len(verdicts)} runs, {apart} disagreements (wanted: 0)")
+def disagreements(log: Log) -> list[str]:
+    """Every round that ended otherwise than the same one with nothing checked, or than it has to."""
+    apart = []
+    for ended in log.values():
+        usual = log.get((ended.scenario, "off", ended.seed), ended).cause
+        if ended.cause != usual or ended.cause not in ("passed", "skipped"):
+            off = "" if ended.way == "off" else f" ({usual} when off)"
+            apart.append(f"{ended.scenario}, seed {ended.seed}, {ended.way}: {ended.cause}{off}: {ended.reason}")
     return apart
 
 
+def table(log: Log, planned: int) -> str:
+    """What was covered, as Markdown: by scenario how often it ended how, in each way."""
+    seeds = {ended.seed for ended in log.values()}
+    images = ", ".join(sorted({ended.image[:16] for ended in log.values()}))
+    apart = disagreements(log)
+    text = [f"{len(log)} of {planned} runs, {len(seeds)} seeds, guest image {images}: {len(apart)} disagreements.", ""]
+    text += [f"- {each}" for each in apart] + [""] * bool(apart)
+    text += [f"| scenario | {' | '.join(WAYS)} |", "|---" * (len(WAYS) + 1) + "|"]
+    for scenario in sorted({ended.scenario for ended in log.values()}):
+        text.append(f"| {scenario} | {' | '.join(_endings(log, scenario, way) for way in WAYS)} |")
+    return "\n".join([*text, f"| all | {' | '.join(_endings(log, None, way) for way in WAYS)} |", ""])
+
+
+def _endings(log: Log, scenario: str | None, way: str) -> str:
+    own = (ended for ended in log.values() if ended.way == way and scenario in (None, ended.scenario))
+    causes = Counter(ended.cause for ended in own)
+    return ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items())) or "not yet"
+
+
 def main() -> int:
-    """0: all agree."""
+    """0: all that was done agrees."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agreement", description=__doc__.splitlines()[0])
     parser.add_argument("-k", dest="word", default="", metavar="WORD", help="scenarios whose name has this")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seeds", type=int, default=200, help="repetitions (default: 200)")
+    parser.add_argument("--each", type=int, default=3, help="scenarios of each repetition (default: 3)")
+    parser.add_argument("--minutes", type=float, default=75, help="stop then; call again to go on (default: 75)")
     parser.add_argument("--log", type=Path, default=Path("artifacts") / "agreement.jsonl")
     options = parser.parse_args()
     try:
@@ -121,10 +167,15 @@ def main() -> int:
         options.log.parent.mkdir(parents=True, exist_ok=True)
         lab = bringup.up(config, Silent())
         lab.claim()
-        return 1 if compare(perform(lab, config, options)) else 0
+        planned = list(rounds(able_scenarios(config, options.word), options.seeds, options.each))
+        log = perform(lab, config, planned, options)
     except LabError as error:
         report(error)
         return error.exit_code
+    told = table(log, len(planned))
+    options.log.with_suffix(".md").write_text(told)
+    print(told)
+    return 1 if disagreements(log) else 0
 
 
 if __name__ == "__main__":
