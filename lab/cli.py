@@ -13,6 +13,7 @@ from lab import (
     cli_crash,
     cli_drill,
     cli_explore,
+    cli_farm,
     cli_kd,
     cli_nightly,
     cli_replay,
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     image.set_defaults(run=_image)
 
     cli_kd.add_commands(commands)
+    cli_farm.add_commands(commands)
     cli_nightly.add_commands(commands)
     cli_coverage.add_commands(commands, _config)
     cli_crash.add_commands(commands)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 
 from lab.cli_kd import Subcommands
+from lab.config import Config
 from lab.drill import Drill, Ending
 
 _FORM = "{:<16} {:<14} {:<34} {:<10} {:>7} {:>7} {:>7}"
@@ -20,30 +22,42 @@ def add_commands(commands: Subcommands) -> None:
 
 
 def _do_drill(options: argparse.Namespace) -> int:
-    from lab.bringup import up
     from lab.config import find_config, load_config
+
+    config = load_config(options.config or find_config(options.folder))
+    return drill_in(config, options.folder, config.root / "artifacts", options.only)
+
+
+def drill_in(config: Config, folder: Path, artifacts: Path, only: list[str] | None = None) -> int:
+    """Perform the drill in `folder`, its results below `artifacts`; 1 when something is not as it should be."""
+    from lab.bringup import up
     from lab.drill import load_drill, run_drill
     from lab.progress import Progress
+    from lab.report.run_record import DRILL, begin_run
     from lab.results.record import record
     from lab.running import RunningLab
     from lab.scenario.session import ScenarioSession
 
-    config = load_config(options.config or find_config(options.folder))
-    drill = _chosen(load_drill(options.folder, config), options.only)
+    drill = _chosen(load_drill(folder, config), only)
+
+    claimed = ExitStack()
 
     def bring_up() -> RunningLab:
         lab = up(config, Progress())
         lab.claim()
+        claimed.callback(lab.release)
         return lab
 
-    session = ScenarioSession(bring_up, config.root / "artifacts")
+    session = ScenarioSession(bring_up, artifacts)
+    begin_run(session.run_directory, DRILL)
     print(_FORM.format("fault", "ended as", "where", "signature", "report", "dump", "ready"), flush=True)
-    endings = run_drill(drill, session, lambda ending: print("\n".join(_lines(ending)), flush=True))
+    with claimed:
+        endings = run_drill(drill, session, lambda ending: print("\n".join(_lines(ending)), flush=True))
     bad = [ending for ending in endings if ending.complaints]
     hidden = [ending for ending in endings if not ending.shown]
     good = len(endings) - len(bad) - len(hidden)
     print(f"\n{good} as they should, {len(bad)} not, {len(hidden)} that this guest cannot show")
-    run = session.finish(kind="drill")
+    run = session.finish(DRILL)
     if run is not None:
         record(run)
     print(f"results: {session.run_directory}")

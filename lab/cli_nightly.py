@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lab.cli_farm import add_certificates
 from lab.cli_kd import Subcommands
+
+if TYPE_CHECKING:
+    from lab.nightly import Plan, Runner
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -21,6 +26,9 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--hours", type=float, default=8, metavar="N", help="of the whole night (default: %(default)g)")
     parser.add_argument("--notify-file", type=Path, metavar="FILE", help="write a summary there, only if there is news")
     parser.add_argument("--notify-url", default="", metavar="URL", help="post it there, only if there is news")
+    parser.add_argument("--farm", default="", metavar="tls://HOST:PORT", help="on the workers of that scheduler")
+    parser.add_argument("--store", default="", metavar="URL", help="what a farm keeps files in: a directory, s3://...")
+    add_certificates(parser)
     _add_keep(parser)
     parser.set_defaults(run=_nightly)
     sweep = commands.add_parser("sweep", help="throw old artifacts away; failures stay for their own time")
@@ -55,13 +63,22 @@ def _nightly(options: argparse.Namespace) -> int:
         _root(options), options.scenarios, options.repetitions, seed, options.explore_minutes, options.drill,
         options.hours, Keep(options.keep_days, options.keep_runs, options.keep_gib, options.keep_failure_days),
     )  # fmt: skip
-    night = run_night(plan)
+    night = run_night(plan, _on_farm(options, plan) if options.farm else None)
     print(night.text(), end="")
     if night.is_news:
         trouble = notify(night, file=options.notify_file, url=options.notify_url)
         if trouble:
             print(f"nightly: {trouble}")
     return night.exit_status
+
+
+def _on_farm(options: argparse.Namespace, plan: Plan) -> Runner:
+    import time
+
+    from lab.farm.night import FarmRunner, Place
+
+    place = Place(options.farm, options.certificates, options.store or str(plan.root / ".lab" / "store"))
+    return FarmRunner(plan.root, time.monotonic() + plan.hours * 3600, place)
 
 
 def _sweep(options: argparse.Namespace) -> int:

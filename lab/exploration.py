@@ -91,6 +91,13 @@ def claimed_lab(config: Config) -> RunningLab:
 def explore_once(config: Config, wish: Wish) -> int:
     """0: nothing was found; 1: something was. Raises LabError."""
     lab = claimed_lab(config)
+    try:
+        return _explore(config, lab, wish)
+    finally:
+        lab.release()
+
+
+def _explore(config: Config, lab: RunningLab, wish: Wish) -> int:
     with Ticker() as ticker:
         exploration = Exploration(config, lab, wish, ticker)
         ticker.line(f"seed {wish.seed}, driver {exploration.ground.driver}, {wish.seconds / 60:g} minutes")

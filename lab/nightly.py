@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +83,11 @@ def run_night(plan: Plan, run: Runner | None = None) -> Night:
     begin = time.time()
     runner = run or Runner(plan.root, time.monotonic() + plan.hours * 3600)
     parts = {}
-    statuses = [runner.pytest(plan, plan.seed + number) for number in range(plan.repetitions)]
+    statuses = runner.scenarios(plan)
     if plan.explore_minutes > 0:
-        minutes, seed = f"--minutes={plan.explore_minutes:g}", f"--seed={plan.seed}"
-        parts["explore"] = _state(runner.lab("explore", minutes, seed))
+        parts["explore"] = _state(runner.explore(plan))
     if plan.drill:
-        parts["drill"] = _state(runner.lab("drill", plan.drill))
+        parts["drill"] = _state(runner.drill(plan))
     artifacts = artifacts_of(plan.root)
     with open_history(plan.root) as store:
         morning = ask(store.database, begin) if store.runs(1) else None
@@ -96,6 +95,7 @@ def run_night(plan: Plan, run: Runner | None = None) -> Night:
     parts = {"scenarios": _of_scenarios(statuses, morning, broken=broken), **parts}
     sweep(artifacts, plan.keep)
     if morning is not None:
+        morning = replace(morning, parts=parts)
         write_page(morning, artifacts / PAGE)
     return Night(parts, morning, artifacts / PAGE, _is_news(artifacts / STATE, parts, morning))
 
@@ -108,12 +108,22 @@ class Runner:
         self._root = root
         self._deadline = deadline
 
-    def pytest(self, plan: Plan, seed: int) -> int:
-        """All scenarios once; returns pytest's exit status."""
+    def scenarios(self, plan: Plan) -> list[int]:
+        """All scenarios, all repetitions; returns pytest's exit status of each. Raises UsageError."""
+        return [self._pytest(plan, plan.seed + number) for number in range(plan.repetitions)]
+
+    def explore(self, plan: Plan) -> int:
+        """Returns the exit status."""
+        return self._lab("explore", f"--minutes={plan.explore_minutes:g}", f"--seed={plan.seed}")
+
+    def drill(self, plan: Plan) -> int:
+        """Returns the exit status."""
+        return self._lab("drill", plan.drill)
+
+    def _pytest(self, plan: Plan, seed: int) -> int:
         return self._run("pytest", *plan.scenarios, f"--lab-seed={seed}", "-p", "no:cacheprovider")
 
-    def lab(self, *arguments: str) -> int:
-        """A command of the lab's; returns its exit status."""
+    def _lab(self, *arguments: str) -> int:
         return self._run("lab", "--config", str(self._root / "lab.yaml"), *arguments)
 
     def _run(self, module: str, *arguments: str) -> int:

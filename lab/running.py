@@ -99,6 +99,10 @@ class RunningLab:
             self.recover(f"{cut_off} was cut off")
         self.heal()
 
+    def release(self) -> None:
+        """Let others run scenarios here."""
+        self._claim.close()
+
     @property
     def remote(self) -> Remote:
         """Where the guest's services are, and who may use them."""

@@ -24,7 +24,14 @@ class WorkerVm:
     def __init__(self, config: Config) -> None:
         """Raises InfrastructureError when all are in use."""
         self._lock = ExitStack()
+        self._lab: RunningLab | None = None
         self.config = self._take(config)
+
+    def __enter__(self) -> WorkerVm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def _take(self, config: Config) -> Config:
         for number in range(1, MOST + 1):
@@ -42,11 +49,14 @@ class WorkerVm:
         """Start it, from the snapshot that all workers have. Raises LabError."""
         lab = up(self.config, progress or Silent())
         lab.claim()
+        self._lab = lab
         return lab
 
     def end(self) -> None:
         """End it; its snapshots stay. Raises HungError."""
         try:
+            if self._lab is not None:
+                self._lab.release()
             down(self.config)
         finally:
             self._lock.close()

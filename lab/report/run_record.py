@@ -31,6 +31,9 @@ from lab.report.record import RESULT, read_json
 VERSION = 1
 RUN = "run.json"
 SCENARIOS = "scenarios"
+DRILL = "drill"
+KIND = "kind"
+"""A file that tells the kind of a run from its beginning on, where it is no run of scenarios."""
 MAX_TEXT = 1000
 MAX_NAME = 300
 BAD = frozenset(each.value for each in (Cause.FAILED, Cause.CRASHED, Cause.HUNG, Cause.GUEST_LOST))
@@ -121,8 +124,22 @@ def read_run(directory: Path) -> RunRecord:
     began, ended = outcomes[0].began, max(each.began + each.seconds for each in outcomes)
     unique = hashlib.sha256(f"{directory.name} {began}".encode()).hexdigest()[:32]
     return RunRecord(
-        directory, unique, directory.name, began, ended, attestation=attestation(directory, outcomes), outcomes=outcomes
-    )
+        directory, unique, directory.name, began, ended, _kind(directory),
+        attestation=attestation(directory, outcomes), outcomes=outcomes,
+    )  # fmt: skip
+
+
+def begin_run(directory: Path, kind: str) -> None:
+    """Write the kind of a run down before its first scenario: one that is cut off is not taken for another. OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / KIND).write_text(f"{kind}\n", encoding="utf-8")
+
+
+def _kind(directory: Path) -> str:
+    try:
+        return _text((directory / KIND).read_text(encoding="utf-8").strip(), 40) or SCENARIOS
+    except (OSError, ValueError):
+        return SCENARIOS
 
 
 def gather(directory: Path) -> tuple[Outcome, ...]:

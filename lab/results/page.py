@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +37,13 @@ class Morning:
     nights: Sequence[Night]
     matrix: Sequence[MatrixPoint]
     slower: Sequence[Slower]
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """How the parts of a night went, in a word each; empty when it is no night that is told of."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Something speaks against the driver, or was not done."""
+        return bool(self.new_failures or self.still_bad) or any(each != "good" for each in self.parts.values())
 
     @property
     def new_failures(self) -> list[Standing]:

@@ -42,6 +42,11 @@ class ScenarioSession:
         self.verdicts.append(verdict)
         return verdict
 
+    @property
+    def is_lost(self) -> bool:
+        """Nothing runs here any more."""
+        return self._lost is not None
+
     def finish(self, kind: str = SCENARIOS, seed: int | None = None) -> RunRecord | None:
         """Write what tells of the run as a whole into its directory; None when nothing was run.
 

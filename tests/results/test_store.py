@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.errors import UsageError
+from lab.report.run_record import DRILL, begin_run, read_run
 from lab.results import questions
 from lab.results.page import ask, page, summary, write_page
 from lab.results.store import MIGRATIONS, Store
@@ -165,3 +167,22 @@ def test_the_page_of_a_long_history_is_asked_for_quickly(store: Store) -> None:
     assert time.process_time() - begin < 1
     assert morning.flaky
     assert len(morning.nights) == 20
+
+
+def test_the_page_of_a_night_says_which_part_went_badly(store: Store, tmp_path: Path) -> None:
+    store.add(run(0, outcome("a")))
+    morning = replace(ask(store.database), parts={"scenarios": "good", "drill": "bad"})
+    text = page(morning, tmp_path)
+    assert '<header class="failed">' in text
+    assert 'scenarios good, drill <strong class="bad">bad</strong>' in text
+
+
+def test_a_drill_that_was_cut_off_is_no_run_of_scenarios(store: Store, tmp_path: Path) -> None:
+    begun = tmp_path / "20260102-030405"
+    begin_run(begun, DRILL)
+    (begun / "null-write").mkdir()
+    (begun / "null-write" / "result.json").write_text('{"scenario": "null-write", "cause": "crashed", "began": 1}')
+    assert read_run(begun).kind == "drill"
+    store.add(read_run(begun))
+    with pytest.raises(UsageError, match="has no run yet"):
+        ask(store.database)

@@ -1,0 +1,1 @@
+"""Farms of real processes on loopback."""
