@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import burst, check, history, kd, rate, recovery, results, scenarios, start, throughput
+from benchmarks import burst, check, farm, history, kd, rate, recovery, results, scenarios, start, throughput, vms
 from lab.cli import report
 from lab.config import Config, find_config, load_config
 from lab.errors import LabError
@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[Config], None]] = {
     "history": history.measure,
     "results": results.measure,
     "throughput": throughput.measure,
+    "vms": vms.measure,
+    "farm": farm.measure,
 }
 
 

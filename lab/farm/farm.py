@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ class Farm:
         self._client = client
         self._running: dict[Future[Any], _Task] = {}
         self._waiting: deque[_Task] = deque()
+        self._looked = 0.0
+        self._workers: dict[str, dict[str, Any]] = {}
 
     def run(self, jobs: Iterable[Job], perform: Perform, deadline: float) -> Iterator[Ended]:
         """Each job once, as they end; `deadline` is of `time.monotonic`: what has not ended then is told so.
@@ -55,9 +58,13 @@ class Farm:
         when the scheduler is lost.
         """
         self._waiting.extend(_Task(job) for job in jobs)
+        self._looked = 0.0
         try:
             while self._waiting or self._running:
-                yield from self._refused()
+                if time.monotonic() - self._looked > LOOK:
+                    yield from self._refused()
+                    self._workers = self.workers()
+                    self._looked = time.monotonic()
                 if time.monotonic() > deadline:
                     yield from self._too_late()
                     return
@@ -89,16 +96,16 @@ class Farm:
 
     def _give_out(self, perform: Perform) -> None:
         """As many as have room: what waits here is nobody's, and no death of a worker is held against it."""
-        workers = self.workers()
-        for task in list(self._waiting):
-            able = {each: found for each, found in workers.items() if task.job.guest in found.get("resources", {})}
+        while self._waiting:
+            guest = self._waiting[0].job.guest
+            able = {each: found for each, found in self._workers.items() if guest in found.get("resources", {})}
             if len(self._running) >= len(able):
                 return
-            self._waiting.remove(task)
-            elsewhere = sorted(set(able) - task.shunned)
+            task = self._waiting.popleft()
+            elsewhere = sorted(set(able) - task.shunned) if task.shunned else []
             future = self._client.submit(
-                perform, task.job, key=f"{task.job.id}-{len(task.attempts)}", pure=False, retries=0,
-                resources={task.job.guest: 1}, workers=elsewhere or None,
+                perform, task.job, key=f"{task.job.id}-{uuid.uuid4().hex}", pure=False, retries=0,
+                resources={task.job.guest: 1}, workers=elsewhere or None, allow_other_workers=bool(elsewhere),
             )  # fmt: skip
             self._running[future] = task
 

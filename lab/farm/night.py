@@ -75,7 +75,7 @@ class FarmRunner(Runner):
         jobs = [*_parts(pack, plan, drill)]
         for run in runs:
             for file in files:
-                for job in pack.scenarios(load_scenarios(file, config, run.seed)):
+                for job in pack.scenarios(load_scenarios(file, config, run.seed), run.seed):
                     owners[job.id] = run
                     jobs.append(job)
         with connect(self._place.address, self._place.certificates) as farm:

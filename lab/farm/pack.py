@@ -35,12 +35,12 @@ class Pack:
     image: str
     image_tree: str
 
-    def scenarios(self, scenarios: Sequence[Scenario]) -> Iterator[Job]:
-        """A job for each."""
+    def scenarios(self, scenarios: Sequence[Scenario], seed: int) -> Iterator[Job]:
+        """A job for each; `seed` is what `seed: random` stands for."""
         for each in scenarios:
             yield Job(
                 name=each.id, driver=_digest(each.driver.file), image=self.image, scenario=file_digest(each.path),
-                point=dict(each.point), seed=each.seed, guest=self.config.guest, file=_name(self.config, each.path),
+                point=dict(each.point), seed=seed, guest=self.config.guest, file=_name(self.config, each.path),
                 tree=self.tree, image_tree=self.image_tree, store=self.store,
             )  # fmt: skip
 

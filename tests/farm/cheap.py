@@ -8,8 +8,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from distributed import get_worker
-
 from lab.farm.job import Job, Manifest
 
 
@@ -20,6 +18,8 @@ class Cheap:
     diary: Path
 
     def __call__(self, job: Job) -> tuple[str, Manifest]:
+        from distributed import get_worker  # Not before it is needed: it takes a second.
+
         worker = str(get_worker().address)
         with self.diary.open("a") as stream:
             stream.write(f"{job.name} {os.getpid()} {worker}\n")

@@ -43,6 +43,14 @@ def test_a_tree_comes_back_as_it_was_each_file_having_travelled_once(
     lay_tree(shelf, store, digest, tmp_path / "again")
 
 
+def test_a_store_may_be_anything_that_has_a_name(directory: Path, tmp_path: Path) -> None:
+    store = Store("memory://bucket/folder")
+    digest = store.put(directory / "driver.sys")
+    assert store.put(directory / "below" / "copy.sys") == digest
+    store.fetch(digest, tmp_path / "fetched")
+    assert (tmp_path / "fetched").read_bytes() == b"MZ" * 1000
+
+
 def test_what_is_not_what_its_digest_says_is_refused(store: Store, directory: Path, tmp_path: Path) -> None:
     digest = store.put(directory / "driver.sys")
     (kept,) = (each for each in (tmp_path / "store").rglob("*") if each.is_file())
