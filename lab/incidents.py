@@ -30,6 +30,8 @@ class Kind:
     """The debugger: the kernel has stopped for it."""
     SCENE = "scene"
     """What could be seen of a crash is on disk."""
+    MEMORY = "memory"
+    """The memory of the machine was taken while its kernel stood in the debugger, or why not."""
     PANIC = "guest-panic"
     """QEMU: the guest's panic device."""
     RESET = "guest-reset"

@@ -252,7 +252,7 @@ class RunningLab:
 
     def secure_hang(self, directory: Path) -> HangSeen:
         """Stop a guest that hangs, and bring what is to be seen into `directory`. The guest may be dead afterwards."""
-        return Evidence(self._sources(), directory).secure_hang(leaves_dumps="crash-dump" in self.capabilities)
+        return Evidence(self._sources(), directory).secure_hang(self.capabilities)
 
     def pulse(self) -> dict[str, float]:
         """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes."""

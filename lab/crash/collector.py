@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from lab.crash.host_memory import HostMemory
 from lab.crash.kept_memory import KeptMemory
 from lab.crash.kept_scene import save_scene
+from lab.crash.kernel_facts import is_nt, kernel_facts
 from lab.crash.look import Look
 from lab.crash.scene import Scene
-from lab.errors import HungError
+from lab.errors import HungError, LabError
 from lab.incidents import Kind
 from lab.kd import requests
 from lab.kd.bugcheck import Bugcheck
@@ -39,19 +41,23 @@ class Tell(Protocol):
 class Collector:
     """Owns a thread. For each crash: incidents as they are seen, and a scene in `directory`."""
 
-    def __init__(self, client: KdClient, directory: Path, images: Sequence[Path], tell: Tell) -> None:
+    def __init__(
+        self, client: KdClient, directory: Path, images: Sequence[Path], tell: Tell, memory: HostMemory | None = None
+    ) -> None:
+        """`images` are directories with images of the system; `memory`, where there is one, is taken of NT kernels."""
         self._client = client
         self._directory = directory
         self._images = images
         self._tell = tell
+        self._memory = memory
         self._visit: StopEvent | None = None
         self._bugcheck: Bugcheck | None = None
         self._scene: tuple[Scene, KeptMemory] | None = None
         """Of the exception that a bugcheck may follow."""
         self._boot = -1
         self._count = 0
-        self._forced = False
-        """Is the next stop a crash of our own making? It was looked at before."""
+        self._forced: int | None = None
+        """In which boot the next stop is a crash of our own making: it was looked at before."""
         self._closing = threading.Event()
         self._events = client.subscribe()
         self._thread = threading.Thread(target=self._run, name="crash-collector", daemon=True)
@@ -84,16 +90,20 @@ class Collector:
         save_scene(scene, look.memory, path)
         return path.name
 
-    def crash_now(self, within: float) -> None:
-        """Make the kernel die, so that it writes its dump. Raises HungError when it does not stop for that."""
+    def crash_now(self, within: float) -> bool:
+        """Make the kernel die, so that it writes its dump. Returns whether an incident about its memory follows.
+
+        Raises HungError when it does not stop for that.
+        """
         self._client.break_in(within)
-        self._forced = True
+        memory_follows = self._takes_memory()
+        self._forced = self._client.boots
         self._client.resume(message=requests.cause_bugcheck())
+        return memory_follows
 
     def _wants(self, stop: StopEvent) -> bool:
         """Called by the client's own thread."""
-        forced, self._forced = self._forced, False
-        if forced or self._closing.is_set() or is_user_mode(stop.change):
+        if self._closing.is_set() or is_user_mode(stop.change):
             return False
         fatal = stop.reason == BUGCHECK or (stop.reason == EXCEPTION and not stop.first_chance)
         if fatal:
@@ -124,10 +134,30 @@ class Collector:
             self._tell(Kind.LINK_LOST, event.text)
         elif isinstance(event, StopEvent) and self._visit is not None and event.change is self._visit.change:
             visit, self._visit = self._visit, None
+            forced, self._forced = self._forced, None
             try:
-                self._look(visit)
+                if forced != self._boot:
+                    self._look(visit)
+                if visit.reason == BUGCHECK and self._takes_memory():
+                    self._take_memory(visit)
             finally:
                 self._client.end_visit(visit)
+
+    def _takes_memory(self) -> bool:
+        """Is it a kernel whose memory can be made a dump of?"""
+        try:
+            return self._memory is not None and is_nt(self._client)
+        except LabError:
+            return False
+
+    def _take_memory(self, stop: StopEvent) -> None:
+        assert self._memory  # noqa: S101
+        try:
+            self._memory.take(kernel_facts(self._client, stop, self._bugcheck))
+        except LabError as error:
+            self._tell(Kind.MEMORY, f"the machine's memory could not be taken: {error}", taken=False)
+        else:
+            self._tell(Kind.MEMORY, "the machine's memory is taken", taken=True)
 
     def _look(self, stop: StopEvent) -> None:
         kind = Kind.BUGCHECK_STOP if stop.reason == BUGCHECK else Kind.EXCEPTION
@@ -147,4 +177,6 @@ class Collector:
         self._count += 1
         path = self._directory / f"crash-{self._count}.scene.json.gz"
         save_scene(scene, memory, path)
-        self._tell(Kind.SCENE, f"{scene.source}: {path.name}", file=path.name, final=scene.bugcheck is not None)
+        final = scene.bugcheck is not None
+        memory_follows = final and self._takes_memory()
+        self._tell(Kind.SCENE, f"{scene.source}: {path.name}", file=path.name, final=final, memory=memory_follows)

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 
 from lab.errors import InfrastructureError
 from lab.kd.bugcheck import Bugcheck
+from lab.kd.client import KdClient
 from lab.kd.context import Context
+from lab.kd.events import StopEvent
 from lab.kd.state_change import Machine
-from lab.kd.target import Target
+
+ANSWER_DEADLINE = 3.0
+"""Seconds for each answer of the target."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +34,24 @@ class KernelFacts:
     """Physical address of the page tables; None: what the processor that stopped has in CR3."""
 
 
-def kernel_facts(target: Target) -> KernelFacts:
-    """Ask a stopped 64-bit kernel. Raises InfrastructureError for another target, or one that does not tell."""
-    version = target.version()
+def is_nt(client: KdClient, timeout: float = ANSWER_DEADLINE) -> bool:
+    """Does a stopped target say where its KDDEBUGGER_DATA64 is, as 64-bit kernels do? Raises LabError."""
+    version = client.version(timeout)
+    return version.machine is Machine.AMD64 and version.debugger_data != 0
+
+
+def kernel_facts(client: KdClient, stop: StopEvent, bugcheck: Bugcheck | None) -> KernelFacts:
+    """Ask a stopped 64-bit kernel. Raises InfrastructureError for another target, HungError, GuestLostError."""
+    version = client.version(ANSWER_DEADLINE)
     if version.machine is not Machine.AMD64:
         raise InfrastructureError("only the memory of a 64-bit kernel is made a dump of")
-    pointer = target.read(version.debugger_data, 8) if version.debugger_data else b""
-    event, number = target.bugcheck(), target.stop.processor
+    pointer = client.read_virtual(version.debugger_data, 8, ANSWER_DEADLINE) if version.debugger_data else b""
+    context = client.get_context(stop.processor, ANSWER_DEADLINE)
     return KernelFacts(
         version=(version.major & 0xFF, version.build),
         debugger_data=int.from_bytes(pointer, "little"),
         module_list=version.module_list,
-        bugcheck=Bugcheck(event.code, event.parameters) if event else None,
-        crashed=number,
-        contexts={number: target.registers()},
+        bugcheck=bugcheck,
+        crashed=stop.processor,
+        contexts={stop.processor: context} if context else {},
     )

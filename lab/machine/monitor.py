@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from qemu.qmp import EventListener, QMPClient, QMPError
@@ -14,6 +15,8 @@ from lab.machine.qemu import DISK_NODE
 
 CALL_DEADLINE = 20.0
 SNAPSHOT_DEADLINE = 120.0
+MEMORY_DEADLINE = 60.0
+POLL = 0.01
 
 
 class Monitor:
@@ -102,7 +105,29 @@ class Monitor:
             mine = next(each for each in jobs if each["id"] == job)
             if mine["status"] == "concluded":
                 return str(mine.get("error", ""))
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(POLL)
+
+    async def dump_memory(self, path: Path) -> None:
+        """Write the guest's memory into an ELF core; it stands still for that, then runs if it ran.
+
+        Raises HungError after MEMORY_DEADLINE seconds (QEMU goes on writing), InfrastructureError.
+        """
+        arguments = {"paging": False, "protocol": f"file:{path}", "detach": True}
+        await self.execute("dump-guest-memory", arguments)
+        try:
+            async with asyncio.timeout(MEMORY_DEADLINE):
+                status = await self._dumped()
+        except TimeoutError:
+            raise HungError(f"QEMU did not write the guest's memory within {MEMORY_DEADLINE:.0f} s") from None
+        if status != "completed":
+            raise InfrastructureError(f"QEMU could not write the guest's memory to {path}")
+
+    async def _dumped(self) -> str:
+        while True:
+            status = str(_mapping(await self.execute("query-dump")).get("status"))
+            if status != "active":
+                return status
+            await asyncio.sleep(POLL)
 
     async def close(self) -> None:
         """Drop the connection; never raises."""

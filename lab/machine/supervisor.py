@@ -58,6 +58,7 @@ class Supervisor:
             "copy": self._copy,
             "look": self._look,
             "crash": self._crash,
+            "memory": self._wrap_memory,
             "pulse": self._pulse,
             "nmi": self._nmi,
             "stop": self._ask_stop,
@@ -197,8 +198,10 @@ class Supervisor:
         return {"file": await asyncio.to_thread(self._vm.look, float(request["within"]))}
 
     async def _crash(self, request: dict[str, Any]) -> dict[str, Any]:
-        await asyncio.to_thread(self._vm.crash, float(request["within"]))
-        return {}
+        return {"memory": await asyncio.to_thread(self._vm.crash, float(request["within"]))}
+
+    async def _wrap_memory(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"notes": await asyncio.to_thread(self._vm.wrap_memory, Path(request["to"]))}
 
     async def _pulse(self, _request: dict[str, Any]) -> dict[str, Any]:
         return dict(await self._vm.pulse())

@@ -8,10 +8,12 @@ import ctypes
 import os
 import signal
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lab.crash.collector import Collector
+from lab.crash.host_memory import HostMemory
 from lab.errors import InfrastructureError, LabError
 from lab.incidents import Journal, Kind
 from lab.kd.bridge import Bridge
@@ -27,6 +29,7 @@ from lab.machine.monitor import Monitor
 from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, OVERLAY, PORT_REFUSED, QMP_SOCKET, VmSpec, command_line
 from lab.machine.template import copy_disk
 
+MEMORY_CORE = "memory.core"
 START_DEADLINE = 20.0
 QUIT_DEADLINE = 5.0
 PR_SET_PDEATHSIG = 1
@@ -44,6 +47,7 @@ class VirtualMachine:
         self._kd_log: KdLog | None = None
         self._bridge: Bridge | None = None
         self._collector: Collector | None = None
+        self._memory: HostMemory | None = None
         self._events: asyncio.Task[None] | None = None
         self._journal = Journal(self._logs)
 
@@ -84,7 +88,9 @@ class VirtualMachine:
         self._bridge = Bridge(Path(KD_BRIDGE_SOCKET), self._kd, self._kd_log)
         self._bridge.start()
         images = Path(self._spec.base).parent / "modules"
-        self._collector = Collector(self._kd, self._logs, [images], self._journal.tell)
+        loop = asyncio.get_running_loop()
+        self._memory = HostMemory(partial(self._write_memory, loop), Path(MEMORY_CORE), self._spec.memory_mb << 20)
+        self._collector = Collector(self._kd, self._logs, [images], self._journal.tell, self._memory)
         self._collector.start()
 
     def _take_event(self, name: str, data: Mapping[str, Any]) -> None:
@@ -128,6 +134,8 @@ class VirtualMachine:
         assert self._kd  # noqa: S101
         await self._monitor.execute("stop")
         await self._monitor.load_snapshot(tag)
+        if self._memory:
+            await asyncio.to_thread(self._memory.forget)
         await asyncio.to_thread(self._kd.thaw, LinkState.from_json(link))
         self._journal.tell(Kind.RESTORED, f"put back to the snapshot {tag!r}")
         await self.cont()
@@ -157,10 +165,19 @@ class VirtualMachine:
             raise InfrastructureError(f"a debugger is attached ({self.debugger()}): it is not disturbed")
         return self._collector.look_now(within)
 
-    def crash(self, within: float) -> None:
-        """Make the guest crash by the debugger, for its dump's sake."""
+    def crash(self, within: float) -> bool:
+        """Make the guest crash by the debugger, for its dump's sake. Is an incident about its memory to follow?"""
         assert self._collector  # noqa: S101
-        self._collector.crash_now(within)
+        return self._collector.crash_now(within)
+
+    def wrap_memory(self, target: Path) -> tuple[str, ...]:
+        """Make a dump of the guest's memory, as it was when its kernel died. Returns what could not be told."""
+        assert self._memory  # noqa: S101
+        return self._memory.wrap(target).notes
+
+    def _write_memory(self, loop: asyncio.AbstractEventLoop, path: Path) -> None:
+        """For the collector's thread."""
+        asyncio.run_coroutine_threadsafe(self._monitor.dump_memory(path.resolve()), loop).result()
 
     async def pulse(self) -> dict[str, float]:
         """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes read and written."""
@@ -225,6 +242,8 @@ class VirtualMachine:
             self._events.cancel()
         if self._collector:
             await asyncio.to_thread(self._collector.close)
+        if self._memory:
+            self._memory.forget()
         if self._bridge:
             await asyncio.to_thread(self._bridge.close)
             Path(KD_BRIDGE_SOCKET).unlink(missing_ok=True)

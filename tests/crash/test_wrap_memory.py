@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import kdmp_parser
 import pytest
-from kd.kernel import Kernel
 from kd.live import LiveTarget
 from kd.target import Target as Far
 from symbols.memory import BUILD
@@ -21,25 +19,20 @@ from lab.crash.wrap_memory import wrap_memory
 from lab.errors import InfrastructureError
 from lab.kd.bugcheck import Bugcheck
 from lab.kd.client import KdClient
-from lab.kd.context import Context
-from lab.kd.state_change import Machine
-from lab.kd.target import Target
 from lab.symbols.unwind import unwind
 
 from .crashed_machine import (
     BUGCHECK,
     DEBUGGER_DATA,
     DRIVER,
-    KERNEL,
     LARGE,
     LISTS,
     MEMORY,
     PAGE,
-    UNLOADED,
     CrashedMachine,
 )
+from .debugged_machine import debugged
 from .long_mode import LOAD_ADDRESS, long_mode
-from .writers import write_full
 
 
 @pytest.fixture(scope="module")
@@ -55,26 +48,14 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def facts(machine: CrashedMachine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelFacts]:
     """What the kernel debugger tells of the same kernel, stopped at the bug check."""
-    path = tmp_path_factory.mktemp("kernel") / "memory"
-    write_full(machine, path)
-    memory = open_dump(path).memory
-    kernel = Kernel()
-    kernel.contexts[0] = Context(Machine.AMD64, machine.context())
-    kernel.version = struct.pack(
-        "<HHBBHHBBBB2xQQQ", 15, 19041, 6, 2, 7, 0x8664, 12, 3, 49, 0, KERNEL, LISTS, kernel.data + 0x100
-    )
-    kernel.map(kernel.data + 0x100, struct.pack("<Q", DEBUGGER_DATA))
-    for page in (DEBUGGER_DATA & ~0xFFF, UNLOADED):
-        kernel.map(page, memory.read(page, PAGE))
+    kernel = debugged(machine, tmp_path_factory.mktemp("kernel"))
     far = Far([])
     far.kernel = kernel
     live = LiveTarget(far)
     client = KdClient(live.transport)
     client.start()
-    target = Target(client)
     try:
-        target.break_in()
-        yield kernel_facts(target)
+        yield kernel_facts(client, client.break_in(), Bugcheck(*BUGCHECK))
     finally:
         client.close()
         live.close()
