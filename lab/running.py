@@ -262,7 +262,7 @@ class RunningLab:
         drivers = dict.fromkeys(each.file.parent for each in self.config.drivers.values())
         return Sources(
             instance=self.instance,
-            guest=self.another_guest(),
+            guest=self.guest,
             logs=self.logs,
             dumps=self.image.dumps,
             symbols=[*drivers, self.image.directory / "modules"],

@@ -42,10 +42,10 @@ class Aftermath:
             lines = ["the calls that led there (all of it is in crash.txt):", *map(str, calls)]
         return crash.reason, lines + [f"no {part.what}: {part.failure}" for part in crash.parts if part.failure]
 
-    def of_hang(self, reason: str, state: Liveness, pending: Sequence[str]) -> list[str]:
-        """Stop the guest, see where everybody stands, keep it; lines for the verdict."""
+    def of_hang(self, reason: str, state: Liveness, pending: Sequence[str], late: float) -> list[str]:
+        """Stop the guest, see where everybody stands, keep it; lines for the verdict, which was `late` seconds late."""
         seen = self._lab.secure_hang(self._artifacts.directory)
-        self._hang = Hang(f"{reason}; {state}", state, pending, seen)
+        self._hang = Hang(f"{reason}; {state}", state, pending, seen, late)
         self._artifacts.write("hang.txt", self._hang.text())
         self._artifacts.write_json("hang.json", self._hang.to_json())
         return self._hang.lines()
@@ -61,7 +61,7 @@ class Aftermath:
         if crash is not None:
             found["crash"] = {"text": crash.text, "code": crash.code, "parameters": list(crash.parameters)}
         if hang is not None:
-            found["hang"] = {"liveness": hang.liveness.kind, "pending": list(hang.pending)}
+            found["hang"] = hang.to_result()
         return found
 
     @property

@@ -23,10 +23,18 @@ class Hang:
     pending: Sequence[str]
     """Operations that had not returned, each with its actor."""
     seen: HangSeen
+    late: float
+    """Seconds from the scenario's deadline to the verdict."""
+
+    def to_result(self) -> dict[str, Any]:
+        """For `result.json`."""
+        found = {"liveness": self.liveness.kind, "pending": list(self.pending)}
+        return {**found, "seconds_after_deadline": round(self.late, 3)}
 
     def text(self) -> str:
         """For `hang.txt`."""
         lines = [self.reason, "", str(self.liveness), *(f"not returned: {each}" for each in self.pending)]
+        lines.append(f"this was known {self.late:.1f} s after the deadline")
         lines += [f"no {part.what}: {part.failure}" for part in self.seen.parts if part.failure]
         report = self.seen.report
         return "\n".join(lines) + "\n" + (f"\n{report.text()}" if report else "")

@@ -1,4 +1,4 @@
-"""The traffic program's run in the guest: listened to in a thread of its own, given up when the guest dies."""
+"""The traffic program's run in the guest: listened to in a thread of its own, given up when the guest dies or hangs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.scenario.running import RunningGuest
 
 POLL = 0.05
 AFTERMATH = 0.5
-"""Seconds for what the traffic program had told before the guest died."""
+"""Seconds for what the traffic program had told before the guest died, or tells of those that hang."""
 
 
 class Performance:
@@ -28,21 +28,23 @@ class Performance:
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
         self._thread.start()
 
-    def wait(self, is_dead: Callable[[], bool]) -> int | None:
-        """Return the exit code when it has ended; None when the guest, or its driver's host, has died meanwhile.
+    def wait(self, is_dead: Callable[[], bool], is_hung: Callable[[], bool]) -> int | None:
+        """Return the exit code when it has ended; None when the guest, or its driver's host, has died or hangs.
 
-        Raises what the command ended with.
+        Raises what the command ended with, if nobody died.
         """
+        dead = False
         given_up: float | None = None
         while self._thread.is_alive():
             self._thread.join(POLL)
-            if given_up is None and is_dead():
+            dead = dead or is_dead()
+            if given_up is None and (dead or is_hung()):
                 given_up = time.monotonic() + AFTERMATH
             if given_up is not None and time.monotonic() > given_up:
                 break
         with self._lock:
             self._over = True
-        if self._error is not None and given_up is None:
+        if self._error is not None and not dead:
             raise self._error
         return self._code
 

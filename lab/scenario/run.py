@@ -51,7 +51,8 @@ def run_scenario(lab: RunningLab, scenario: Scenario, run_directory: Path) -> Ve
     """Run `scenario`, leave its artifacts below `run_directory`, and say how it ended.
 
     Raises nothing but KeyboardInterrupt: whatever goes wrong has a cause class. The verdict is there 10 s after
-    the scenario's timeout at the latest, not counting the putting back of a snapshot before it starts.
+    the scenario's timeout at the latest, not counting the putting back of a snapshot before it starts, and the
+    securing of evidence after it.
     """
     with ArtifactDirectory(run_directory, scenario.id) as artifacts:
         verdict = _Run(lab, scenario, artifacts).verdict()
@@ -74,6 +75,8 @@ class _Run:
         self._start = 0
         """Where the scenario's part of the kd log begins."""
         self._began = time.time()
+        self._deadline = 0.0
+        """When the scenario, or one of its steps, must be over; of `time.monotonic`."""
 
     def verdict(self) -> Verdict:
         missing = sorted(self._scenario.requires - self._lab.capabilities)
@@ -181,6 +184,7 @@ class _Run:
     def _observe(self, start: int, program: str) -> Verdict:
         """From the first marker to the verdict; whatever ends it, the traffic program's events are on disk."""
         self._lab.mark(self._scenario.id, f"begin {self._scenario.id}")
+        self._deadline = time.monotonic() + self._scenario.timeout
         hung: HungError | None = None
         code: int | None = 0
         with self._phase("traffic"), self._artifacts.file("events.jsonl").open("w", encoding="ascii") as events:
@@ -188,7 +192,7 @@ class _Run:
             argv = [program, "run", SCRIPT]
             performance = Performance(self._lab.guest, argv, self._recorder.line, self._scenario.timeout + GRACE)
             try:
-                code = performance.wait(self._watch)
+                code = performance.wait(self._watch, self._is_hung)
             except HungError as error:
                 hung = error
         # Of a crash the report comes first; what was printed is asked for when that is done.
@@ -207,6 +211,13 @@ class _Run:
                 used = self._lab.pulse()
                 self._beats.append(Beat(now, used["cpu"], used["disk"], len(self._recorder.observed.ops)))
         return any(each.cause is not None for each in self._lab.incidents())
+
+    def _is_hung(self) -> bool:
+        """Has the traffic program run out of time? It would go on to end its processes, which a driver may hold."""
+        if self._recorder is None or self._recorder.observed.timeout is None:
+            return False
+        self._deadline = min(self._deadline, time.monotonic())
+        return not list(judge_prompts(self._scenario, read_slice(self._lab.kd_log, self._start)))
 
     def _sync(self, hung: HungError | None) -> HungError | None:
         try:
@@ -277,8 +288,9 @@ class _Run:
         prints = [(now - entry["t"], entry["text"]) for entry in self._kd.entries if is_print(entry)]
         state = liveness(self._beats, prints, time.monotonic())
         verdict = self._ended(Cause.HUNG, f"{reason}; {state}", [f"not returned: {each}" for each in pending] + faults)
+        late = time.monotonic() - self._deadline
         with self._phase("hang"):
-            verdict.details += self._aftermath.of_hang(reason, state, pending)
+            verdict.details += self._aftermath.of_hang(reason, state, pending, late)
         return verdict
 
     @property
