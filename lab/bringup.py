@@ -237,13 +237,7 @@ class _Start:
                     lab.ensure_driver(name)
         with self.progress.phase(f"driver {self.config.default_driver} loaded"):
             lab.mark(None, f"loading {self.config.default_driver}")
-            remote = lab.ensure_driver(self.config.default_driver)
-            result = lab.guest.services.reload(self.config.driver.service, remote)
-            if not result.ok:
-                raise InfrastructureError(
-                    f"the guest did not load {self.config.driver.file.name}: Win32 error {result.error}",
-                    f"see what the driver printed: {lab.logs / 'kd.log'}",
-                )
+            lab.load_driver()
             lab.sync(30)
 
     def _save(self, tag: str, key: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.cli_kd import Subcommands
-from lab.config import Config
-from lab.drill import Drill, Ending
+
+if TYPE_CHECKING:
+    from lab.config import Config
+    from lab.drill import Drill, Ending
 
 _FORM = "{:<16} {:<14} {:<34} {:<10} {:>7} {:>7} {:>7}"
 

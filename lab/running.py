@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lab.config import Config
 from lab.crash.seen import CrashSeen, HangSeen, crash_of
 from lab.debugger import Debugger
-from lab.errors import GuestLostError, HungError, InfrastructureError, UsageError
-from lab.evidence import Evidence, Sources
+from lab.errors import CrashedError, GuestLostError, HungError, InfrastructureError, LabError, UsageError
+from lab.evidence import TEXT_FILE, Evidence, Sources
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
 from lab.guest.remote import Remote
@@ -33,6 +33,8 @@ BOOTED = "booted"
 """Snapshot: guest up, no driver yet."""
 SNAPSHOT_DEADLINE = 180.0
 RESTORED_DEADLINE = 60.0
+MAX_CALLS = 8
+"""Shown of a driver that crashed when it was loaded."""
 TRAFFIC_PROGRAM = Path(__file__).resolve().parents[1] / "driver" / "build" / "traffic.exe"
 BIN = r"C:\lab\bin"
 DRIVERS = r"C:\lab\drivers"
@@ -113,16 +115,34 @@ class RunningLab:
         return Guest(self._remote)
 
     def load_driver(self, name: str | None = None) -> None:
-        """Load a driver of lab.yaml anew (the default one if not said). Raises UsageError, InfrastructureError."""
-        driver = self.config.drivers.get(name or self.config.default_driver)
-        remote = self.ensure_driver(name or self.config.default_driver)
-        assert driver  # noqa: S101
-        result = self.guest.services.reload(driver.service, remote)
+        """Load a driver of lab.yaml anew (the default one if not said).
+
+        Raises UsageError, InfrastructureError; CrashedError with the calls that led there when it crashes by that.
+        """
+        name = name or self.config.default_driver
+        remote = self.ensure_driver(name)
+        driver = self.config.drivers[name]
+        self._incidents = incidents_end(self.logs)
+        try:
+            result = self.guest.services.reload(driver.service, remote)
+        except LabError:
+            self._raise_crash(driver.file.name)
+            raise
         if not result.ok:
+            self._raise_crash(driver.file.name)
             raise InfrastructureError(
                 f"the guest did not load {driver.file.name}: Win32 error {result.error}",
                 f"see what the driver printed: {self.logs / 'kd.log'}",
             )
+
+    def _raise_crash(self, name: str) -> None:
+        """If the driver that was being loaded has crashed, leave what there is to see beside the kd log and say so."""
+        crash = self.secure_crash(self.logs)
+        if crash is not None:
+            stack = crash.report.faulting if crash.report else None
+            calls = [f"\n       {call}" for call in stack.calls[:MAX_CALLS]] if stack else []
+            what = f"{name} crashed while it was loaded: {crash.reason}{''.join(calls)}"
+            raise CrashedError(what, f"read the report: {self.logs / TEXT_FILE}")
 
     @property
     def kd_log(self) -> Path:

@@ -227,6 +227,19 @@ Fault_AfterRingRead(PEXAMPLE_RING Ring)
     Ring->LastWasWrite = FALSE;
 }
 
+/* Works without end: a processor is busy, and nothing comes of it. */
+EXAMPLE_PAGED static VOID
+Fault_EndlessLoop(VOID)
+{
+    volatile ULONGLONG rounds = 0;
+
+    PAGED_CODE();
+
+    while (rounds != MAXULONGLONG) {
+        rounds = rounds + 1;
+    }
+}
+
 EXAMPLE_PAGED static PCSTR
 Fault_Name(_In_ ULONG Kind)
 {
@@ -251,6 +264,8 @@ Fault_Name(_In_ ULONG Kind)
         return "irp-never-completed";
     case EXAMPLE_FAULT_LOST_UPDATE:
         return "lost-update";
+    case EXAMPLE_FAULT_ENDLESS_LOOP:
+        return "endless-loop";
     default:
         return "unknown";
     }
@@ -286,6 +301,9 @@ Fault_Commit(PEXAMPLE_DEVICE Device, PEXAMPLE_RESOURCE Resource, PIRP Irp, ULONG
         return STATUS_PENDING;
     case EXAMPLE_FAULT_LOST_UPDATE:
         return Fault_LostUpdate(Resource);
+    case EXAMPLE_FAULT_ENDLESS_LOOP:
+        Fault_EndlessLoop();
+        return STATUS_SUCCESS;
     default:
         return STATUS_INVALID_PARAMETER;
     }

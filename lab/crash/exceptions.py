@@ -5,10 +5,15 @@ Names and values: [MS-ERREF] 2.3.1, NTSTATUS values.
 
 from __future__ import annotations
 
-from lab.crash.scene import ExceptionRecord
+from lab.crash.scene import ExceptionRecord, Memory
+from lab.document import printable
 
 ACCESS_VIOLATION = 0xC0000005
 IN_PAGE_ERROR = 0xC0000006
+WINE_STUB = 0x80000100
+"""Wine's own: a routine was called that the image imports, and Wine does not have. Parameters: where the names of its
+DLL and of the routine are; a number below 0x10000 is an ordinal."""
+MAX_ROUTINE = 128
 _OPERATIONS = {0: "reading", 1: "writing", 2: "executing", 8: "executing", 0x10: "executing"}
 
 STATUSES = {
@@ -89,11 +94,27 @@ def exception_name(code: int) -> str:
     return f"{name} ({code & 0xFFFFFFFF:#010x})" if name else f"exception {code & 0xFFFFFFFF:#010x}"
 
 
+def missing_routine(record: ExceptionRecord, memory: Memory) -> str:
+    """`ntoskrnl.exe!IoCreateNothing`, when that was called and the guest does not have it; else empty."""
+    if record.code != WINE_STUB or len(record.parameters) < 2:
+        return ""
+    dll, routine = record.parameters[:2]
+    name = f"#{routine}" if routine < 0x10000 else _string(memory, routine)
+    return f"{_string(memory, dll) or 'a DLL'}!{name}" if name else "a routine"
+
+
+def _string(memory: Memory, address: int) -> str:
+    raw = memory.read(address, MAX_ROUTINE).split(b"\0")[0]
+    return printable(raw.decode("ascii", "replace"), MAX_ROUTINE)
+
+
 def exception_text(record: ExceptionRecord) -> str:
     """`access violation writing 0x0`: what an EXCEPTION_RECORD says."""
     if record.code in (ACCESS_VIOLATION, IN_PAGE_ERROR) and len(record.parameters) >= 2:
         what = "access violation" if record.code == ACCESS_VIOLATION else "page that could not be read, while"
         return f"{what} {_OPERATIONS.get(record.parameters[0], 'accessing')} {record.parameters[1]:#x}"
+    if record.code == WINE_STUB:
+        return "call of a routine that the driver imports, and this guest does not have"
     name = STATUSES.get(record.code & 0xFFFFFFFF)
     words = name.removeprefix("STATUS_").replace("_", " ").lower() if name else f"exception {record.code:#010x}"
     return words if not record.parameters else f"{words} ({', '.join(f'{each:#x}' for each in record.parameters[:4])})"

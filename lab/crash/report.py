@@ -31,7 +31,7 @@ from typing import Any
 
 from lab.crash.bugchecks import Explanation, Hint, explain
 from lab.crash.call import Call, calls_at, calls_of, first_of_driver
-from lab.crash.exceptions import exception_name
+from lab.crash.exceptions import exception_name, missing_routine
 from lab.crash.records import read_context, read_exception
 from lab.crash.scene import ExceptionRecord, Scene, SceneModule, SceneThread
 from lab.crash.signature import Signature, signature_of
@@ -72,6 +72,8 @@ class CrashReport:
     registers: Mapping[str, int]
     """At the fault."""
     signature: Signature
+    missing: str = ""
+    """The routine that was called, and the guest does not have; empty when it died of something else."""
     excerpt: tuple[Excerpt, ...] = ()
     notes: tuple[str, ...] = ()
     places: Mapping[int, str] = field(default_factory=dict)
@@ -89,11 +91,12 @@ class CrashReport:
     def headline(self) -> str:
         """`IRQL_NOT_LESS_OR_EQUAL (0xA) in my-driver!My_Read read.c:87`."""
         call = self.culprit or self.fault
+        name = f"{self.name}, the guest has no {self.missing}," if self.missing else self.name
         if call is None:
-            return self.name
+            return name.removesuffix(",")
         file = call.file.replace("\\", "/").rsplit("/", 1)[-1]
         line = f" {printable(file)}:{call.line}" if file else ""
-        return f"{self.name} in {call.name}{line}"
+        return f"{name} in {call.name}{line}"
 
     @property
     def faulting(self) -> Stack | None:
@@ -143,6 +146,7 @@ def make_report(scene: Scene, symbols: Symbols, sources: Iterable[Path] = ()) ->
         stacks=stacks,
         registers=registers,
         signature=signature_of(bugcheck, exception, from_fault),
+        missing=missing_routine(exception, scene.memory) if exception else "",
         excerpt=tuple(excerpt_of(culprit, sources)) if culprit else (),
         notes=tuple(printable(each, MAX_TEXT) for each in notes),
         places=_places(scene, symbols, bugcheck, exception),

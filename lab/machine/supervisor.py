@@ -61,6 +61,7 @@ class Supervisor:
             "memory": self._wrap_memory,
             "pulse": self._pulse,
             "nmi": self._nmi,
+            "power-button": self._power_button,
             "stop": self._ask_stop,
         }
 
@@ -208,6 +209,10 @@ class Supervisor:
 
     async def _nmi(self, _request: dict[str, Any]) -> dict[str, Any]:
         await self._vm.inject_nmi()
+        return {}
+
+    async def _power_button(self, _request: dict[str, Any]) -> dict[str, Any]:
+        await self._vm.press_power_button()
         return {}
 
     async def _ask_stop(self, _request: dict[str, Any]) -> dict[str, Any]:

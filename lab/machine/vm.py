@@ -198,6 +198,10 @@ class VirtualMachine:
         """Interrupt the guest in a way that it cannot mask."""
         await self._monitor.execute("inject-nmi")
 
+    async def press_power_button(self) -> None:
+        """Ask the guest to shut down in order."""
+        await self._monitor.execute("system_powerdown")
+
     def set_policy(self, policy: Policy) -> None:
         """How the kernel debugger reacts to stops and prompts from now on."""
         assert self._kd  # noqa: S101

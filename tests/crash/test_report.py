@@ -12,7 +12,7 @@ import pytest
 from symbols.memory import BUILD
 
 from lab.crash.report import CrashReport, make_report
-from lab.crash.scene import NoMemory, Scene, SceneModule, SceneThread
+from lab.crash.scene import ExceptionRecord, NoMemory, Scene, SceneModule, SceneThread
 from lab.kd.bugcheck import Bugcheck
 from lab.symbols.symbols import Symbols
 
@@ -131,6 +131,17 @@ def test_without_symbols_module_and_offset_are_told(null_write: CrashedDriver) -
     unloaded = replace(scene, modules=(replace(scene.modules[0], unloaded=True),))
     report = make_report(unloaded, null_write.symbols(unloaded))
     assert f"example-fault.sys+{null_write.fault:#x} (unloaded)" in report.text()
+
+
+def test_a_routine_that_the_guest_does_not_have_is_named(null_write: CrashedDriver) -> None:
+    names = STACK - 0x20000
+    pieces = null_write.scene().memory
+    memory = type(pieces)({**pieces.pieces, names: b"ntoskrnl.exe\0IoNothing\0"})  # type: ignore[attr-defined,call-arg]
+    for routine, name in ((names + 13, "IoNothing"), (7, "#7")):
+        scene = null_write.scene(exception=ExceptionRecord(0x80000100, 1, 0, (names, routine)))
+        report = explained(null_write, replace(scene, memory=memory))
+        assert f", the guest has no ntoskrnl.exe!{name}, in example-fault!Fault_NullWrite" in report.headline
+        assert "call of a routine that the driver imports" in report.text()
 
 
 def test_a_scene_of_which_nothing_is_known_gives_a_report_all_the_same() -> None:
