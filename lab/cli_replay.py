@@ -41,6 +41,7 @@ def _times(text: str) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    from lab.bringup import down
     from lab.document import display_path
     from lab.replay.kept import Kept
     from lab.replay.replay import replay
@@ -52,8 +53,13 @@ def _replay(options: argparse.Namespace) -> int:
         place = f"  {display_path(attempt.directory)}" if attempt.directory else ""
         print(f"{number:4}  {attempt.comparison}{place}", flush=True)
 
-    lab = _bring_up(options, kept)
-    done = replay(kept, lambda: lab, options.times, tell)
+    here = _lab_here(options, kept)
+    try:
+        lab = _bring_up(here, kept, any_guest=options.any_guest)
+        done = replay(kept, lambda: lab, options.times, tell)
+    finally:
+        if here.root == _own_root():
+            down(here)
     for line in done.verdict():
         print(line)
     return _status(done.likeness)
@@ -71,14 +77,13 @@ def _status(likeness: Likeness) -> int:
     }[likeness]
 
 
-def _bring_up(options: argparse.Namespace, kept: Kept) -> RunningLab:
+def _bring_up(here: Config, kept: Kept, *, any_guest: bool) -> RunningLab:
     """The lab at hand, with the kept drivers and programs in place of its own."""
     from lab import bringup
     from lab.progress import Progress
 
-    here = _lab_here(options, kept)
     lab = bringup.attach(here) if bringup.is_up(here) else bringup.up(here, Progress())
-    _check_image(kept, lab.image.digest, any_guest=options.any_guest)
+    _check_image(kept, lab.image.digest, any_guest=any_guest)
     kept.equip(lab)
     lab.claim()
     return lab
@@ -88,16 +93,22 @@ def _lab_here(options: argparse.Namespace, kept: Kept) -> Config:
     """Whose virtual machine is used: that of the lab.yaml here; without one, one for replays in the cache."""
     from lab.config import find_config, load_config
     from lab.errors import UsageError
-    from vm_images.wine.cache import images_directory
 
     try:
         return replace(load_config(options.config or find_config(Path.cwd())), build="")
     except UsageError:
         if options.config:
             raise
-    root = images_directory().parent / "replay"
+    root = _own_root()
     root.mkdir(parents=True, exist_ok=True)
     return replace(kept.config, root=root)
+
+
+def _own_root() -> Path:
+    """Of the virtual machine that is there for replays alone. It is ended after each: no lab.yaml leads to it."""
+    from vm_images.wine.cache import images_directory
+
+    return images_directory().parent / "replay"
 
 
 def _check_image(kept: Kept, digest: str, *, any_guest: bool) -> None:

@@ -2,7 +2,8 @@
 
 `replay/lab.yaml` is the lab's own with all files named where they lie here, `replay/NAME.yaml` the scenario's file;
 drivers with their PDBs are in `replay/drivers`, programs in `replay/programs`, the traffic program is
-`replay/traffic.exe`, a reference model is in `replay/model`, files that the debugger serves are in `replay/served`.
+`replay/traffic.exe`, a reference model is in `replay/model`, files that the debugger serves are in `replay/served`,
+an order that the scenario followed is `replay/order.json`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lab.scenario.render import guest_files
 INPUTS = "replay"
 TRAFFIC = "traffic.exe"
 DIGESTS = "digests.json"
+ORDER = "order.json"
 
 
 def keep_inputs(directory: Path, config: Config, scenario: Scenario, traffic: Path) -> None:
@@ -41,8 +43,7 @@ class _Keeper:
     def keep(self, traffic: Path) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
         self._copy(traffic, TRAFFIC)
-        self._copy(self._scenario.path, self._scenario.path.name)
-        self._keep_schedule()
+        self._keep_scenario()
         data = json.dumps(self._lab_yaml(), indent=1)
         (self._root / CONFIG_NAME).write_text(data + "\n", encoding="utf-8")
         (self._root / DIGESTS).write_text(json.dumps(self._digests, indent=1) + "\n", encoding="utf-8")
@@ -80,12 +81,20 @@ class _Keeper:
             data["debugger"] = {**data.get("debugger", {}), "serve": served}
         return data
 
-    def _keep_schedule(self) -> None:
-        """The file of an order that the scenario followed."""
-        schedule = read_document(self._scenario.path).data.get("schedule")
-        given = schedule.get("replay") if isinstance(schedule, dict) else None
-        if isinstance(given, str) and not Path(given).is_absolute() and ".." not in Path(given).parts:
-            self._copy(self._scenario.path.parent / given, given)
+    def _keep_scenario(self) -> None:
+        """Its file as it was written; where that names the file of an order, with the name of the copy."""
+        path = self._scenario.path
+        data: dict[str, Any] = dict(read_document(path).data)
+        schedule = data.get("schedule")
+        order = schedule.get("replay") if isinstance(schedule, dict) else None
+        if not isinstance(order, str):
+            self._copy(path, path.name)
+            return
+        source = path.parent / order
+        self._copy(source / ORDER if source.is_dir() else source, ORDER)
+        text = json.dumps({**data, "schedule": {"replay": ORDER}}, indent=1) + "\n"
+        (self._root / path.name).write_text(text, encoding="utf-8")
+        self._digests[path.name] = hashlib.sha256(text.encode()).hexdigest()
 
     def _copy(self, source: Path, name: str) -> None:
         if name in self._digests or not source.is_file():

@@ -14,6 +14,7 @@ from lab.errors import UsageError
 from lab.replay.inputs import keep_inputs
 from lab.replay.kept import Kept
 from lab.scenario.load import load_scenarios
+from lab.traffic.schedule import Replayed
 
 LAB = r"""
 lab: 1
@@ -91,6 +92,29 @@ def test_the_directory_alone_is_enough(kept: Path, project: Path, tmp_path: Path
 def test_what_was_not_used_is_not_kept(kept: Path) -> None:
     assert not (kept / "replay" / "drivers" / "two.sys").exists()
     assert not (kept / "replay" / "programs" / "unused.exe").exists()
+
+
+@pytest.mark.parametrize("given", ["kept/order.json", "../orders", "{absolute}/order.json"])
+def test_an_order_is_kept_wherever_it_lay(project: Path, tmp_path: Path, given: str) -> None:
+    order = {"v": 1, "blocks": {"1": ["writer", "reader", "writer returns"]}}
+    orders = project / ("scenarios/kept" if given.startswith("kept") else "orders")
+    orders.mkdir(parents=True)
+    (orders / "order.json").write_text(json.dumps(order))
+    text = (
+        f"lab: 1\ndriver: one\nschedule: {{replay: '{given.format(absolute=orders)}'}} # as it was\n"
+        "steps:\n  - parallel: {writer: {open: A}, reader: {open: B}}\n"
+    )
+    (project / "scenarios" / "ordered.yaml").write_text(text)
+    config = load_config(project / "lab.yaml")
+    (scenario,) = load_scenarios(project / "scenarios" / "ordered.yaml", config)
+    keep_inputs(tmp_path / "left", config, scenario, project / "build" / "traffic.exe")
+    result = {"cause": "failed", "reason": "", "file": str(scenario.path), "point": {}, "scenario": "x", "seed": 0}
+    (tmp_path / "left" / "result.json").write_text(json.dumps(result))
+    shutil.rmtree(project)
+    again = Kept(tmp_path / "left").scenario().schedule
+    assert isinstance(again, Replayed)
+    assert isinstance(scenario.schedule, Replayed)
+    assert again.orders == scenario.schedule.orders
 
 
 @pytest.mark.parametrize("name", ["drivers/one.sys", "traffic.exe", "some.yaml"])
