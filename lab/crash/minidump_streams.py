@@ -137,12 +137,12 @@ class Streams:
             at += size
 
     def exception(self) -> tuple[int, bytes, bytes] | None:
-        """Thread, exception record, context."""
+        """Thread, exception record, context; that is empty when the file has none at the exception."""
         stream = self._streams.get(EXCEPTION)
         if stream is None:
             return None
         thread, record, size, context = self.file.unpack("<I4x152sII", stream.offset, "the exception")
-        return thread, record, self.file.read(context, min(size, 0x2000))
+        return thread, record, self.file.read(context, min(size, 0x2000)) if context else b""
 
     def process(self) -> int | None:
         """Its number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,23 @@ def test_a_dump_from_windows() -> None:
         "esp": 0x10FF644,
         "ebp": 0x10FF670,
     }
+
+
+def test_an_exception_without_registers_of_its_own_has_those_of_its_thread(tmp_path: Path) -> None:
+    raw = bytearray(WINDOWS.read_bytes())
+    count, directory = struct.unpack_from("<II", raw, 8)
+    streams = {kind: at for kind, _, at in struct.iter_unpack("<III", raw[directory : directory + 12 * count])}
+    struct.pack_into("<I", raw, streams[6] + 164, 0)
+    (tmp_path / "without.dmp").write_bytes(raw)
+    scene = open_dump(tmp_path / "without.dmp")
+    assert scene.faulting is not None
+    assert scene.faulting.label == "thread 0x664"
+    assert scene.faulting.registers["esp"] == struct.unpack_from("<I", raw, first_context(raw, streams[3]) + 0xC4)[0]
+
+
+def first_context(raw: bytearray, threads: int) -> int:
+    """Where the registers of the first thread in the list are."""
+    return int(struct.unpack_from("<I", raw, threads + 4 + 44)[0])
 
 
 def test_without_symbols_a_32_bit_stack_follows_the_frame_pointers_and_says_so() -> None:
