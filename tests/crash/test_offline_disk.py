@@ -59,6 +59,7 @@ def test_a_file_is_copied_out_of_the_disk(overlay: Path, tmp_path: Path, guest_p
     assert not (tmp_path / "file.partial").exists()
 
 
+@pytest.mark.slow
 def test_a_raw_disk_and_one_without_partitions(tmp_path: Path) -> None:
     write_disk(tmp_path / "disk.raw")
     assert fetch_from_disk(tmp_path / "disk.raw", r"C:\Windows\MEMORY.DMP", tmp_path / "a") == len(MEMORY_DUMP)
@@ -66,6 +67,7 @@ def test_a_raw_disk_and_one_without_partitions(tmp_path: Path) -> None:
     assert fetch_from_disk(tmp_path / "bare.raw", r"C:\Windows\MEMORY.DMP", tmp_path / "b") == len(MEMORY_DUMP)
 
 
+@pytest.mark.slow
 def test_a_disk_that_a_stopped_machine_holds(overlay: Path, tmp_path: Path) -> None:
     command = ["qemu-system-x86_64", "-S", "-display", "none", "-nodefaults", "-m", "16"]
     name = str(overlay).replace(",", ",,")

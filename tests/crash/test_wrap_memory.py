@@ -34,6 +34,8 @@ from .crashed_machine import (
 from .debugged_machine import debugged
 from .long_mode import LOAD_ADDRESS, long_mode
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
