@@ -72,7 +72,7 @@ def _where(report: CrashReport) -> Iterator[str]:
     if call.module:
         lines.append(f"{printable(call.module)}+{call.module_offset:#x}")
     if report.fault is not None and report.fault is not call:
-        lines.append(f"it failed in {report.fault}")
+        lines.append(f"it {'failed' if report.bugcheck or report.exception else 'stands'} in {report.fault}")
     yield from _section("where", lines)
     for each in report.excerpt:
         yield f"  {'>' if each.here else ' '} {each.line:5}  {each.text}".rstrip()

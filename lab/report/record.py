@@ -47,6 +47,7 @@ class Record:
     crash: Mapping[str, Any] = field(default_factory=dict)
     """The crash report; empty when there is none."""
     crash_text: str = ""
+    """The same in words; of a hang, where everybody stands."""
     source: str = ""
     """The scenario's YAML."""
     files: tuple[str, ...] = ()
@@ -113,7 +114,7 @@ def read_record(directory: Path, place: Path | None = None) -> Record:
         operations=tuple(_history(directory / "history.jsonl", gaps)),
         entries=tuple(_entries(directory / "kd.jsonl")),
         crash=crash if isinstance(crash := read_json(directory / "crash.json"), dict) else {},
-        crash_text=_text(directory / "crash.txt"),
+        crash_text=_text(directory / "crash.txt") or _text(directory / "hang.txt"),
         source=_text(directory / "scenario.yaml"),
         files=tuple(sorted(str(each.relative_to(directory)) for each in directory.rglob("*") if each.is_file())),
         gaps=tuple(gaps),

@@ -66,7 +66,7 @@ def timeline_of(record: Record) -> Timeline:
     """The whole story, or the part of it around what went wrong when it is long."""
     all_operations = [*record.operations, *_begun(record.entries, record.operations)]
     entries = GuestClock(record.entries, all_operations).place(record.entries)
-    notes = [*_entries(entries), *_failures(record)]
+    notes = [*(_hang(record, entries) if record.cause == "hung" else _entries(entries)), *_failures(record)]
     whole = _timeline(record, all_operations, notes)
     if len(whole.rows) <= BEFORE + AFTER:
         return whole
@@ -124,6 +124,19 @@ def _entries(entries: Sequence[LogEntry]) -> Iterator[Row]:
             continue  # A bug check is told by the target's text, and again by its memory.
         told.add(row.text)
         yield row
+
+
+def _hang(record: Record, entries: Sequence[LogEntry]) -> Iterator[Row]:
+    """The lab stops a guest that hangs, and may make it crash: all that is after the hang, and none of the driver's."""
+    at = next((i for i, each in enumerate(entries) if _is_break_in(each)), len(entries))
+    yield from _entries(entries[:at])
+    if at < len(entries):
+        yield Row(entries[at].t, Kind.TROUBLE, text=record.headline)
+        yield from (replace(row, kind=Kind.EVENT, actor="") for row in _entries(entries[at:]))
+
+
+def _is_break_in(entry: LogEntry) -> bool:
+    return entry.kind == "stop" and entry.extras.get("reason") == "break-in"
 
 
 def _row(entry: LogEntry) -> Row:

@@ -39,7 +39,7 @@ class Aftermath:
         lines = []
         if crash.report is not None and crash.report.faulting is not None:
             calls = crash.report.faulting.calls[:MAX_CALLS]
-            lines = ["the calls that led there (all of it is in crash.txt):", *map(str, calls)]
+            lines = ["the calls that led there (all of it is in crash.txt):", *(f"    {call}" for call in calls)]
         return crash.reason, lines + [f"no {part.what}: {part.failure}" for part in crash.parts if part.failure]
 
     def of_hang(self, reason: str, state: Liveness, pending: Sequence[str], late: float) -> list[str]:

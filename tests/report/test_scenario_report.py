@@ -117,6 +117,22 @@ def test_a_hang_ends_the_picture_with_what_did_not_return(tmp_path: Path) -> Non
     assert "has not returned" in write_report(directory).read_text()
 
 
+def test_what_the_lab_does_to_a_guest_that_hangs_is_no_trouble_of_its_own(tmp_path: Path) -> None:
+    pending = operation("2", "writer", 20, NEVER, status=Status.PENDING, ok=False, moved=None)
+    entries = [
+        printed(1, 1.0, "Example_Write Called\n"),
+        printed(2, 2.0, "break-in: breakpoint", kind="stop", reason="break-in"),
+        printed(3, 2.1, "*** Fatal System Error: 0x000000e2\n", actor="writer"),
+        printed(4, 2.2, "bugcheck 0xe2", kind="bugcheck"),
+    ]
+    directory = leave(tmp_path / "d", [pending], entries, cause="hung", reason="not back")
+    (directory / "hang.txt").write_text("stuck: nothing happens any more\n")
+    rows = timeline_of(read_record(directory)).rows
+    assert [row.text for row in rows if row.kind is Kind.TROUBLE] == ["hung: not back"]
+    assert [row.kind for row in rows][-4:] == [Kind.TROUBLE, Kind.EVENT, Kind.EVENT, Kind.EVENT]
+    assert "stuck: nothing happens any more" in write_report(directory).read_text()
+
+
 def test_what_the_guest_says_is_escaped_everywhere(tmp_path: Path) -> None:
     failures = [{"step": EVIL, "line": 1, "what": EVIL, "expected": EVIL, "got": EVIL}]
     directory = leave(
