@@ -94,6 +94,16 @@ def _context(memory: Memory, block: DebuggerBlock, processor: int) -> Context | 
     return None
 
 
+def running_threads(memory: Memory, block: DebuggerBlock, count: int) -> dict[int, int]:
+    """The processors by the addresses of the KTHREADs that they were running."""
+    found = {}
+    for each in read_processors(memory, block, count):
+        thread = memory.read(each.block + block.processor_thread, 8)
+        if block.processor_thread and len(thread) == 8:
+            found[int.from_bytes(thread, "little")] = each.number
+    return found
+
+
 def current_process(memory: Memory, block: DebuggerBlock, processor: int) -> bytes:
     """The EPROCESS of what a processor (address of its KPRCB) was running; empty when it cannot be reached."""
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.crash.debugger_block import read_block, running_threads
 from lab.crash.kept_memory import KeptMemory
 from lab.crash.scene import ExceptionRecord, Scene, SceneModule, SceneThread
 from lab.crash.waits import waits_for
@@ -59,6 +60,8 @@ class Look:
         self._symbols = Symbols([])
         self._contexts: dict[int, Context] = {}
         self._waits: dict[int, str] = {}
+        self._running: dict[int, int] = {}
+        """Processors by the KTHREADs that they run, where the kernel tells."""
         self._version = ""
         self._machine = Machine.AMD64
 
@@ -122,6 +125,10 @@ class Look:
         modules = [self._module(each) for each in found]
         self._symbols = Symbols(modules)
         self._modules = [self._scene_module(each, module) for each, module in zip(found, modules, strict=True)]
+        pointer = self.memory.read(version.debugger_data, 8) if version.debugger_data else b""
+        block = read_block(self.memory, int.from_bytes(pointer, "little"))
+        if block is not None and self._machine is Machine.AMD64:
+            self._running = running_threads(self.memory, block, self.stop.change.processors)
         if not found:
             self.notes.append("the list of loaded modules is not to be had")
 
@@ -159,7 +166,7 @@ class Look:
             return
         self.memory.keep(context.stack_pointer, STACK_BYTES)
         frames = unwind(context.registers, self.memory.read, self._symbols, MAX_FRAMES)
-        self._waits[number] = waits_for(frames, self.memory.read)
+        self._waits[number] = waits_for(frames, self.memory.read, self._running)
         last = frames[-1].stack if frames else context.stack_pointer
         self.memory.keep(context.stack_pointer, min(last - context.stack_pointer + ABOVE, MAX_STACK))
 

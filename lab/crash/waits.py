@@ -7,7 +7,8 @@ they do not change.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from lab.symbols.errors import UnreadableError
 from lab.symbols.memory import ReadMemory, read_exactly, read_number
@@ -25,13 +26,16 @@ SCANNED = 0x100
 """Bytes of the waiting function's frame that are searched for the object's address."""
 
 
-def waits_for(frames: Sequence[Frame], read: ReadMemory) -> str:
-    """In words; empty when the thread is in no wait routine, or the object was not found."""
+def waits_for(frames: Sequence[Frame], read: ReadMemory, running: Mapping[int, int] = MappingProxyType({})) -> str:
+    """In words; empty when the thread is in no wait routine, or the object was not found.
+
+    `running` has the processors on which threads run, by the addresses of their KTHREADs, as far as that is known.
+    """
     waiting = _waiting_at(frames)
     if waiting is None:
         return ""
     for address in _candidates(frames[waiting + 1], read):
-        words = _object(address, read)
+        words = _object(address, read, running)
         if words:
             return words
     return ""
@@ -57,7 +61,7 @@ def _candidates(caller: Frame, read: ReadMemory) -> Iterator[int]:
     yield from values[1:]
 
 
-def _object(address: int, read: ReadMemory) -> str:
+def _object(address: int, read: ReadMemory, running: Mapping[int, int]) -> str:
     """A dispatcher object that is not signaled, in words; empty for anything else."""
     if address < _LOWEST or address % 8:
         return ""
@@ -71,8 +75,10 @@ def _object(address: int, read: ReadMemory) -> str:
         owner = read_number(read, address + _OWNER)
     except UnreadableError:
         return ""
-    held = f"held by thread {owner:#x}" if owner else "held; it does not say by whom"
-    return f"{words}, {held}"
+    if not owner:
+        return f"{words}, held; it does not say by whom"
+    runs = f", which runs on processor {running[owner]}" if owner in running else ""
+    return f"{words}, held by thread {owner:#x}{runs}"
 
 
 def _has_list(address: int, read: ReadMemory) -> bool:

@@ -6,6 +6,7 @@ import gzip
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import zstandard
 from symbols.memory import BUILD
 
+from lab.crash.debugger_block import read_block, running_threads
 from lab.crash.open_dump import open_dump
 from lab.crash.scene import Scene
 from lab.crash.scene_symbols import scene_symbols
@@ -22,6 +24,7 @@ from lab.symbols.unwind import How, unwind
 
 from .crashed_machine import (
     BUGCHECK,
+    DEBUGGER_DATA,
     DRIVER,
     HUGE,
     KERNEL,
@@ -30,6 +33,7 @@ from .crashed_machine import (
     NAME,
     PAGE,
     PATH,
+    PROCESS,
     SHARED,
     STACK,
     TIME,
@@ -220,3 +224,11 @@ def _write_large(machine: CrashedMachine, path: Path, kind: str, pages: int) -> 
                 file.seek(first + place * PAGE)
                 file.write(machine.physical[page])
         file.truncate(first + len(present) * PAGE)
+
+
+def test_the_processors_tell_which_threads_they_run(dump_of: Callable[[str], Path]) -> None:
+    memory = open_dump(dump_of("full")).memory
+    block = read_block(memory, DEBUGGER_DATA)
+    assert block is not None
+    assert running_threads(memory, block, 1) == {PROCESS + PAGE: 0}
+    assert running_threads(memory, replace(block, processor_thread=0), 1) == {}

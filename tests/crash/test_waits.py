@@ -50,7 +50,9 @@ def test_a_mutex_of_nt_names_its_owner() -> None:
     mutant = header(2, first=LIST, last=LIST, size=14) + struct.pack("<QQQQ", LIST, LIST, OWNER, 0)
     frames = [*FRAMES[:3], frame("Driver_Lock", STACK, rdi=OBJECT)]
     read = memory({STACK: bytes(64), OBJECT: mutant, LIST: bytes(16)})
-    assert waits_for(frames, read) == f"mutex {OBJECT:#x}, held by thread {OWNER:#x}"
+    held = f"mutex {OBJECT:#x}, held by thread {OWNER:#x}"
+    assert waits_for(frames, read) == held
+    assert waits_for(frames, read, {OWNER + 8: 0, OWNER: 1}) == f"{held}, which runs on processor 1"
 
 
 def test_an_event_is_found_among_the_callers_variables() -> None:
