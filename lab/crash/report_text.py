@@ -69,7 +69,7 @@ def _where(report: CrashReport) -> Iterator[str]:
     if call is None:
         return
     lines = [str(call)]
-    if call.module:
+    if call.module and call.function:
         lines.append(f"{printable(call.module)}+{call.module_offset:#x}")
     if report.fault is not None and report.fault is not call:
         lines.append(f"it {'failed' if report.bugcheck or report.exception else 'stands'} in {report.fault}")
