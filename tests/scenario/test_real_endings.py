@@ -85,7 +85,7 @@ def test_a_crash_leaves_report_dump_and_a_signature(session: ScenarioSession, la
 def test_a_hang_tells_who_waits_for_what(session: ScenarioSession, lab: RunningLab, tmp_path: Path) -> None:
     steps = "  - a: [{open: FAULT}, {ioctl: fault, input: {kind: 7}}, {write: hello}]\n"
     begin = time.monotonic()
-    verdict = run(session, lab, tmp_path, steps, timeout=5)
+    verdict = run(session, lab, tmp_path, steps, timeout=8)
     assert verdict.cause is Cause.HUNG, verdict.report()
     assert "stuck: nothing happens any more" in verdict.reason
     assert verdict.artifacts
