@@ -275,7 +275,7 @@ class RunningLab:
         return Evidence(self._sources(), directory).secure_hang(self.capabilities)
 
     def pulse(self) -> dict[str, float]:
-        """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes."""
+        """What the guest has used up to now; see `VirtualMachine.pulse`."""
         return call(self.instance, "pulse")
 
     def _sources(self) -> Sources:

@@ -213,7 +213,7 @@ def test_a_driver_that_crashes_when_it_is_loaded_is_told_with_its_report(root: P
     good = (root / "lab.yaml").read_text()
     built = ROOT / "driver" / "build" / "example-buffered"
     shutil.copyfile(built.with_suffix(".pdb"), tmp_path / "example-buffered.pdb")
-    image = built.with_suffix(".sys").read_bytes().replace(b"\0IoCreateDevice\0", b"\0IoCreateDevicX\0")
+    image = built.with_suffix(".sys").read_bytes().replace(b"IoCreateDevice\0", b"IoCreateDevicX\0")
     driver = tmp_path / "example-buffered.sys"
     driver.write_bytes(image)
     pe = pefile.PE(data=image)

@@ -180,19 +180,22 @@ class VirtualMachine:
         asyncio.run_coroutine_threadsafe(self._monitor.dump_memory(path.resolve()), loop).result()
 
     async def pulse(self) -> dict[str, float]:
-        """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes read and written."""
+        """What the guest has used up to now: `cpu`, seconds that its processors worked; `waited`, seconds that one of
+        them would have, had the host had a processor for it; `disk`, bytes read and written."""
         statistics = await self._monitor.execute("query-blockstats")
         assert isinstance(statistics, list)  # noqa: S101
         disk = sum(each["stats"]["rd_bytes"] + each["stats"]["wr_bytes"] for each in statistics)
         processors = await self._monitor.execute("query-cpus-fast")
         assert isinstance(processors, list)  # noqa: S101
-        threads = {each["thread-id"] for each in processors}
-        return {"cpu": sum(map(self._thread_seconds, threads)), "disk": float(disk)}
+        # Under TCG all virtual processors may share a thread.
+        times = [self._thread_times(each) for each in {each["thread-id"] for each in processors}]
+        cpu, waited = (sum(each) / 1e9 for each in zip(*times, strict=True))
+        return {"cpu": cpu, "waited": waited / len(times), "disk": float(disk)}
 
-    def _thread_seconds(self, thread: int) -> float:
-        """Processor time of one of QEMU's threads; under TCG all virtual processors may share one."""
-        fields = Path(f"/proc/{self.pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def _thread_times(self, thread: int) -> tuple[int, int]:
+        """Nanoseconds that one of QEMU's threads has run, and waited for a processor of the host."""
+        run, waited, _ = Path(f"/proc/{self.pid}/task/{thread}/schedstat").read_text().split()
+        return int(run), int(waited)
 
     async def inject_nmi(self) -> None:
         """Interrupt the guest in a way that it cannot mask."""

@@ -19,6 +19,8 @@ MANY_BYTES = 1 << 20
 REPEATED = 20
 """Prints of one kind, and nearly nothing else, that make an endless repetition."""
 MOSTLY = 0.9
+PRINTS_OF_AN_OPERATION = 10
+"""As many of a kind may come of each operation that returns without being a repetition."""
 MAX_LINE = 80
 _NUMBER = re.compile(r"(?:0x)?[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 
@@ -35,6 +37,8 @@ class Beat:
     """Bytes that it has read and written."""
     operations: int
     """Results that the traffic program has told."""
+    waited: float = 0.0
+    """Seconds that it could not work because the host was busy with something else."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,15 @@ def liveness(beats: Sequence[Beat], prints: Sequence[tuple[float, str]], now: fl
     last = beats[-1] if beats else Beat(now, 0, 0, 0)
     first = _beat_before(beats, now - WINDOW) or last
     seconds = max(last.t - first.t, 0.001)
-    share = (last.cpu - first.cpu) / seconds
+    # Of the time in which the host let it: one that computes on a busy host gets little.
+    share = (last.cpu - first.cpu) / max(seconds - (last.waited - first.waited), last.cpu - first.cpu, 0.001)
     recent = [text for age, text in prints if age <= WINDOW]
-    facts = _facts(seconds, share, last.disk - first.disk, len(recent), last.operations - first.operations)
+    done = last.operations - first.operations
+    facts = _facts(seconds, share, last.disk - first.disk, len(recent), done)
     lately = _beat_before(beats, now - ALIVE) or last
     alive = last.operations > lately.operations or any(age <= ALIVE for age, _ in prints)
     repeated = _repeated(recent)
-    if repeated:
+    if repeated and len(recent) > PRINTS_OF_AN_OPERATION * done:
         return Liveness("repeating", f"one print comes without end, {len(recent)} times: {repeated!r}; {facts}")
     if alive:
         return Liveness("slow", f"it still gets on; {facts}")

@@ -43,6 +43,11 @@ GRACE = 3.0
 """Seconds that the traffic program gets to report its own time-out before its command is given up."""
 BEAT = 1.0
 """Seconds between two looks at what the guest has used."""
+ENDED = 0x80000000
+"""Exit codes from here on are NTSTATUS values: of programs that did not end by themselves."""
+GOES_DOWN_WITHIN = 8.0
+"""Seconds from the end of its programs until a guest that shuts down is off."""
+POLL = 0.1
 SYNC_TIMEOUT = 10.0
 SYNC_TIMEOUT_HUNG = 2.0
 
@@ -195,6 +200,9 @@ class _Run:
                 code = performance.wait(self._watch, self._is_hung)
             except HungError as error:
                 hung = error
+            else:
+                if code is not None and code >= ENDED:
+                    self._await_end()
         # Of a crash the report comes first; what was printed is asked for when that is done.
         if self._lab.crash_seen() is None:
             with self._phase("sync"):
@@ -209,8 +217,16 @@ class _Run:
         if self._recorder and (not self._beats or now - self._beats[-1].t >= BEAT):
             with suppress(LabError):
                 used = self._lab.pulse()
-                self._beats.append(Beat(now, used["cpu"], used["disk"], len(self._recorder.observed.ops)))
+                self._beats.append(
+                    Beat(now, used["cpu"], used["disk"], len(self._recorder.observed.ops), used["waited"])
+                )
         return any(each.cause is not None for each in self._lab.incidents())
+
+    def _await_end(self) -> None:
+        """The guest's system has ended the traffic program: mostly because it goes down."""
+        deadline = time.monotonic() + GOES_DOWN_WITHIN
+        while time.monotonic() < deadline and not any(each.cause is not None for each in self._lab.incidents()):
+            time.sleep(POLL)
 
     def _is_hung(self) -> bool:
         """Has the traffic program run out of time? It would go on to end its processes, which a driver may hold."""

@@ -103,7 +103,7 @@ class RunningLab(Protocol):
         ...
 
     def pulse(self) -> dict[str, float]:
-        """What the guest has used up to now: `cpu`, seconds of its processors; `disk`, bytes. Raises LabError."""
+        """What the guest has used up to now: see `VirtualMachine.pulse`. Raises LabError."""
         ...
 
     def attestation(self) -> dict[str, Any]:

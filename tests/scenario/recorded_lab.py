@@ -158,7 +158,7 @@ class RecordedLab:
         return HangSeen(None, (Part("report", 2.0, "scene.json.gz"),))
 
     def pulse(self) -> dict[str, float]:
-        return {"cpu": 0.0, "disk": 0.0}
+        return {"cpu": 0.0, "waited": 0.0, "disk": 0.0}
 
     def attestation(self) -> dict[str, Any]:
         if self.attestation_error:

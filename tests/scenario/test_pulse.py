@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.scenario.pulse import Beat, liveness
 
 
@@ -34,6 +36,19 @@ def test_one_print_without_end_is_told_with_the_print() -> None:
     state = liveness(beats(cpu=0.9), [(n / 20, f"retry {n} at 0x{n:x}\n") for n in range(60)], 10.0)
     assert state.kind == "repeating"
     assert "'retry 0 at 0x0'" in state.words
+
+
+def test_a_print_of_each_operation_is_no_repetition() -> None:
+    prints = [(n / 20, "Write Called\n") for n in range(100)]
+    assert liveness(beats(cpu=0.9, operations=19), prints, 10.0).kind == "slow"
+    assert liveness(beats(cpu=0.9, operations=1), prints, 10.0).kind == "repeating"
+
+
+def test_a_guest_that_the_host_starves_computes_all_the_same() -> None:
+    starved = [replace(each, waited=each.t * 0.7) for each in beats(cpu=0.25)]
+    state = liveness(starved, [], 10.0)
+    assert (state.kind, "processor 83% busy" in state.words) == ("computing", True)
+    assert liveness([replace(each, waited=each.t * 0.5) for each in beats(cpu=0.05)], [], 10.0).kind == "stuck"
 
 
 def test_many_different_prints_are_no_repetition() -> None:

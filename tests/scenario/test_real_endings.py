@@ -108,7 +108,7 @@ SLOW = """
 """
 REPEATING = """
   - a: {open: FAULT}
-  - a: {ioctl: burst, input: {count: 0xFFFFFFFF}}
+  - a: {ioctl: burst, input: {count: 1000000}}
 """
 
 
