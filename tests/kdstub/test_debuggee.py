@@ -228,6 +228,17 @@ def test_an_end_in_order_is_no_crash(stub: Stub, debuggee: Debuggee) -> None:
     assert stub.host.take(0.3) is None
 
 
+def test_an_end_in_order_is_no_crash_though_its_goodbye_is_read_after_it(stub: Stub, debuggee: Debuggee) -> None:
+    stub.write(print_record(b"not acknowledged yet\n"))
+    assert stub.host.raw() is not None
+    stub.write(goodbye_record(debuggee.writer()))
+    debuggee.tell("exit 0")
+    debuggee.process.wait(5)
+    time.sleep(0.1)  # it notices the end, and reads nothing while the print is on its way
+    assert stub.host.prints(b"yet\n") == b"not acknowledged yet\n"
+    assert stub.host.take(0.3) is None
+
+
 def test_an_end_without_drivers_is_no_crash(stub: Stub, debuggee: Debuggee) -> None:
     stub.write(module_record(PATH, debuggee.places["work"], unload=True, writer=debuggee.writer()))
     stub.host.expect_stop()

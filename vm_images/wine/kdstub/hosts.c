@@ -11,7 +11,7 @@ enum { HOLD_WAITING = 1, HOLD_TAKEN = 2, HOLD_NOT_HANDLED = 3, HOLD_HANDLED = 4 
 static struct host *find(struct hosts *hosts, pid_t pid)
 {
     for (size_t i = 0; i < HOSTS_MAX; i++)
-        if (hosts->entries[i].process.pid == pid && !hosts->entries[i].ended)
+        if (hosts->entries[i].process.pid == pid)
             return &hosts->entries[i];
     return NULL;
 }

@@ -373,6 +373,8 @@ static void take(struct target *target, const struct record *record)
     struct host *host = hosts_learn(&target->hosts, record);
     if (host && is_end(record))
         host->ending = true;
+    if (host && host->ended)
+        host = NULL; /* it left these words; there is nothing to look at any more */
     if (is_end(record))
         begin_death(target, record->kind == RECORD_EXCEPTION ? &record->exception : NULL, &record->bugcheck);
     if (target->link.present) {
