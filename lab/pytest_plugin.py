@@ -85,6 +85,12 @@ def pytest_lab_bring_up(config: pytest.Config, lab_config: Config) -> RunningLab
         return lab
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """`-n auto` of scenarios: as many VMs as fit."""
+    return workers.as_many_as_fit(config)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
     if is_scenario(file_path):
         return ScenarioFile.from_parent(parent, path=file_path)

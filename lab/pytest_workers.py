@@ -81,24 +81,18 @@ class Workers:
         """What left no directory, by the run's."""
         self._runs: list[RunRecord] = []
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_auto_num_workers(self) -> int | None:
-        """`-n auto`: as many as have room."""
-        room = self._budget()
-        return max(1, room.fitting) if room else None
-
     def pytest_sessionstart(self) -> None:
         """Refuse more VMs than there is memory and disk for, before any of them starts."""
-        if self._wants_vms() and self._config.getoption("--coverage"):
+        if _wants_vms(self._config) and self._config.getoption("--coverage"):
             raise pytest.UsageError("--coverage counts in one process: leave -n out")
-        room, count = self._budget(), self._count()
+        room, count = _budget(self._config), self._count()
         lacking = room.lacking(count) if room else ""
         if room and lacking:
             fits = min(room.by_memory, room.by_disk)
             raise pytest.UsageError(f"{lacking}: pytest -n {max(1, fits)}, or free some")
 
     def pytest_report_header(self) -> str | None:
-        room, count = self._budget(), self._count()
+        room, count = _budget(self._config), self._count()
         if room is None or count <= room.by_cores:
             return None
         return f"lab: {count} VMs on {room.cores} cores: they wait for each other; -n {room.by_cores} is as fast"
@@ -153,19 +147,27 @@ class Workers:
     def _count(self) -> int:
         return int(self._config.getoption("numprocesses", None) or 0)
 
-    def _wants_vms(self) -> bool:
-        """Whether scenarios are to be run by several workers."""
-        return bool(self._config.getoption("numprocesses", None)) and _lab_of(self._config) is not None
 
-    def _budget(self) -> Budget | None:
-        """What there is for VMs, if they are wanted and there is an image."""
-        from lab.worker_vm import budget
+def as_many_as_fit(config: pytest.Config) -> int | None:
+    """What `-n auto` stands for; None: as pytest-xdist says."""
+    room = _budget(config)
+    return max(1, room.fitting) if room else None
 
-        root = _lab_of(self._config) if self._wants_vms() else None
-        try:
-            return budget(root) if root else None
-        except LabError:
-            return None  # Whoever brings the lab up tells it better.
+
+def _wants_vms(config: pytest.Config) -> bool:
+    """Whether scenarios are to be run by several workers."""
+    return bool(config.getoption("numprocesses", None)) and _lab_of(config) is not None
+
+
+def _budget(config: pytest.Config) -> Budget | None:
+    """What there is for VMs, if they are wanted and there is an image."""
+    from lab.worker_vm import budget
+
+    root = _lab_of(config) if _wants_vms(config) else None
+    try:
+        return budget(root) if root else None
+    except LabError:
+        return None  # Whoever brings the lab up tells it better.
 
 
 def _lab_of(config: pytest.Config) -> Path | None:

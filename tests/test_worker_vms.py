@@ -85,3 +85,10 @@ def test_a_worker_that_is_killed_or_interrupted_takes_its_vm_along(root: Path, k
         os.kill(worker if kill == signal.SIGKILL else running.pid, kill)
         running.wait(90)
     wait_until(lambda: set(processes(root)) <= others, 30)
+
+
+def test_more_vms_than_there_is_memory_for_are_refused_before_anything_starts(root: Path) -> None:
+    ran = subprocess.run([*PYTEST, "-n", "900"], cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "900 VMs do not fit" in ran.stderr
+    assert not (root / ".lab" / "vm-1").exists() or not Instance(root / ".lab" / "vm-1").is_supervised()
