@@ -31,6 +31,7 @@ PACKAGES = {
     "uidmap": "the guest image, built without root",
     "e2fsprogs": "the guest image",
     "mount": "the guest image",
+    "ovmf": "guests that boot by UEFI",
     "osslsigncode": "test signatures in drivers for Windows",
     "python3-venv": "the virtual environment",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import time
@@ -18,18 +19,28 @@ from lab.guest.restored import boot_id
 from lab.machine.accelerator import choose_accelerator
 from lab.machine.console import console_last_words
 from lab.machine.control import call
+from lab.machine.expiry import expiry_warning
+from lab.machine.firmware import VARIABLES, find_ovmf
 from lab.machine.image import Image, load_image
 from lab.machine.instance import SNAPSHOTS, STATE, Instance
 from lab.machine.launch import Lease, start_supervisor, stop_supervisor
 from lab.machine.overlay import create_overlay, overlay_is_sound, require_space
-from lab.machine.qemu import CONSOLE_LOG, OVERLAY, PORT_REFUSED, VmSpec, find_qemu, free_ports
+from lab.machine.qemu import (
+    CONSOLE_LOG,
+    OVERLAY,
+    PORT_REFUSED,
+    WINRM_HTTP,
+    WINRM_HTTPS,
+    VmSpec,
+    find_qemu,
+    free_ports,
+)
 from lab.machine.template import Template
 from lab.progress import Progress, Silent
 from lab.running import BOOTED, READY, SNAPSHOT_DEADLINE, TRAFFIC_PROGRAM, RunningLab, instance_of, set_debugger
-from vm_images.wine import ensure_image
+from vm_images.choice import ensure_image
 
 PORT_ATTEMPTS = 3
-BOOT_DEADLINE = {"kvm": 60.0, "tcg": 240.0}
 
 
 def attach(config: Config) -> RunningLab:
@@ -134,22 +145,27 @@ class _Start:
 
     def _prepare(self) -> tuple[VmSpec, Image]:
         qemu, version = find_qemu()
-        image = load_image(ensure_image(self.progress))
+        image = load_image(ensure_image(self.config, self.progress))
+        warning = expiry_warning(image, datetime.datetime.now(datetime.UTC))
+        if warning:
+            self.progress.note(f"warning: {warning}")
         require_space(self.instance.directory)
         with self.progress.phase("accelerator: probe") as phase:
-            accelerator = choose_accelerator(qemu, image.machine.cpu)
+            accelerator = choose_accelerator(qemu, image.machine.cpu, image.machine.kvm_cpu)
             phase.detail = f"{accelerator.name}: {accelerator.reason}"
+        if accelerator.emulates and image.machine.enlightened:
+            self.progress.note("warning: Windows is emulated here, without KVM: everything takes ten times as long")
         return VmSpec(
             qemu=qemu,
             qemu_version=version,
             accelerator=accelerator.name,
             accelerator_reason=accelerator.reason,
-            cpu=image.machine.cpu,
-            memory_mb=image.machine.memory_mb,
-            smp=image.machine.smp,
-            kernel=str(image.kernel.resolve()),
-            initrd=str(image.initrd.resolve()),
+            machine=image.machine,
+            kernel=str(image.kernel.resolve()) if image.kernel else "",
+            initrd=str(image.initrd.resolve()) if image.initrd else "",
             append=image.append,
+            firmware=str(find_ovmf().code) if image.variables else "",
+            guest_winrm=WINRM_HTTPS if image.credentials().certificate else WINRM_HTTP,
             base=str(image.base.resolve()),
             image_digest=image.digest,
             ssh_port=0,
@@ -171,6 +187,10 @@ class _Start:
                 return tag
         self.instance.path(SNAPSHOTS).unlink(missing_ok=True)
         create_overlay(overlay, Path(spec.base))
+        variables = self.instance.path(VARIABLES)
+        variables.unlink(missing_ok=True)
+        if spec.firmware:
+            create_overlay(variables, Path(spec.base).with_name(VARIABLES))
         return None
 
     def _start_vm(self, spec: VmSpec, lease: Lease, tag: str | None) -> None:
@@ -197,7 +217,7 @@ class _Start:
 
     def _wait_for_guest(self, lab: RunningLab, spec: VmSpec, tag: str | None) -> None:
         with self.progress.phase("guest answers (WinRM, SSH)" if tag else "guest boots (WinRM, SSH)"):
-            self._wait_answering(lab, BOOT_DEADLINE[spec.accelerator])
+            self._wait_answering(lab, spec.machine.boot_deadline(spec.accelerator))
         if tag is None:
             with self.progress.phase("snapshot: booted"):
                 lab.sync(30)

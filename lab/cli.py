@@ -123,12 +123,12 @@ def _status(options: argparse.Namespace) -> int:
     from lab.running import instance_of
 
     config = _config(options)
-    state = summary.collect_status(instance_of(config))
+    state = {**summary.collect_status(instance_of(config)), "image_expiry": summary.image_expiry(config)}
     if options.json:
         print(json.dumps(state, indent=1))
     else:
         summary.print_status(state)
-    return 0 if state["phase"] == "ready" else 1
+    return 0 if state["phase"] == "ready" and not state["image_expiry"].get("ended") else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:

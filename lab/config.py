@@ -130,6 +130,8 @@ class Config:
     path: Path
     root: Path
     guest: str
+    image: str
+    """Name of a Windows guest's image."""
     device: str
     drivers: Mapping[str, DriverSpec]
     default_driver: str
@@ -265,6 +267,7 @@ def _config(path: Path, document: Document, debugger: Debugger) -> Config:
         path=path,
         root=root,
         guest=data.get("guest", "wine"),
+        image=data.get("image", "windows"),
         device=data["device"],
         drivers=drivers,
         default_driver=data.get("default_driver", next(iter(drivers))),

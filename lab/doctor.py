@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from lab.config import Config, DriverSpec
 from lab.errors import InfrastructureError, LabError
 from lab.guest.driver_file import inspect_driver
 from lab.machine.accelerator import choose_accelerator
+from lab.machine.expiry import expiry_warning
 from lab.machine.image import load_image
 from lab.machine.overlay import require_space
 from lab.machine.qemu import find_qemu
 from lab.running import TRAFFIC_PROGRAM, instance_of
 from lab.summary import collect_status
 from lab.worker_vm import budget
-from vm_images.wine import find_image
+from vm_images.choice import find_image
 
 TOOLS = {
     "qemu-img": "qemu-utils",
@@ -47,9 +49,9 @@ def examine(config: Config) -> list[Finding]:
         path = shutil.which(tool)
         findings.append(Finding(tool, bool(path), path or "not installed", f"apt-get install {package}"))
     findings += [
-        _finding("accelerator", _accelerator),
+        _finding("accelerator", lambda: _accelerator(config)),
         _finding("disk space", lambda: _space(config)),
-        _finding("guest image", _image),
+        _finding("guest image", lambda: _image(config)),
         _finding("VMs at once", lambda: _vms(config)),
     ]
     findings += [_finding(f"driver {name}", partial(_driver, driver)) for name, driver in config.drivers.items()]
@@ -81,11 +83,11 @@ def _driver(driver: DriverSpec) -> str:
     return str(inspect_driver(driver.file).path)
 
 
-def _accelerator() -> str:
+def _accelerator(config: Config) -> str:
     qemu, _version = find_qemu()
-    directory = find_image()
-    cpu = load_image(directory).machine.cpu if directory else "max"
-    accelerator = choose_accelerator(qemu, cpu)
+    directory = find_image(config)
+    machine = load_image(directory).machine if directory else None
+    accelerator = choose_accelerator(qemu, machine.cpu if machine else "max", machine.kvm_cpu if machine else "")
     return f"{accelerator.name}: {accelerator.reason}"
 
 
@@ -103,8 +105,10 @@ def _vms(config: Config) -> str:
     return f"{room} fit besides what runs: pytest scenarios -n {room.fitting}"
 
 
-def _image() -> str:
-    directory = find_image()
+def _image(config: Config) -> str:
+    directory = find_image(config)
     if directory is None:
         return "none for this recipe yet; `make image` or the first `make lab-up` builds it"
-    return f"{directory} of {load_image(directory).built_at}"
+    image = load_image(directory)
+    warning = expiry_warning(image, datetime.datetime.now(datetime.UTC))
+    return f"{directory} of {image.built_at}" + (f"; {warning}" if warning else "")

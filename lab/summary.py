@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from lab.config import Config
 from lab.errors import LabError
 from lab.guest.driver_file import inspect_driver
 from lab.machine.control import call
+from lab.machine.expiry import expiry_warning
+from lab.machine.image import load_image
 from lab.machine.instance import STATE, Instance
 from lab.progress import Progress, plain_console
 from lab.running import RunningLab
+from vm_images.choice import find_image
 
 
 def print_up(lab: RunningLab, progress: Progress, *, already: bool) -> None:
@@ -55,6 +60,23 @@ def collect_status(instance: Instance) -> dict[str, Any]:
         return {"phase": "starting", "note": str(error)}
 
 
+def image_expiry(config: Config) -> dict[str, Any]:
+    """When the licence of the image ends (`date`), and what to tell of that; empty for one that does not end."""
+    try:
+        directory = find_image(config)
+        image = load_image(directory) if directory else None
+    except LabError:
+        return {}  # `lab up` and `lab doctor` tell what is wrong with an image.
+    if image is None or image.expires is None:
+        return {}
+    known: dict[str, Any] = {"date": image.expires.isoformat()}
+    try:
+        warning = expiry_warning(image, datetime.datetime.now(datetime.UTC))
+    except LabError as error:
+        return {**known, "ended": True, "warning": f"{error}; {error.advice}"}
+    return {**known, "warning": warning} if warning else known
+
+
 def print_status(state: dict[str, Any]) -> None:
     """The status as a small table."""
     console = plain_console()
@@ -72,6 +94,8 @@ def print_status(state: dict[str, Any]) -> None:
         rows.append(("ended", f"{state['error']['cause']}: {state['error']['what']}"))
     if "logs" in state:
         rows.append(("logs", str(state["logs"])))
+    if expiry := state.get("image_expiry"):
+        rows.append(("licence", expiry.get("warning") or f"ends on {expiry['date'][:10]}"))
     _print_rows(console, rows)
 
 

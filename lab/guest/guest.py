@@ -11,6 +11,7 @@ from lab.guest.remote import Remote
 from lab.guest.services import Services
 from lab.guest.ssh import Sftp
 from lab.guest.winrm import CommandResult, OnLine, WinRm
+from lab.guest.winrm_files import WinRmFiles
 
 PUSHED = r"C:\lab\run\pushed.json"
 """Kept in the guest, so that it goes back in time with a snapshot like the files that it lists."""
@@ -21,7 +22,7 @@ class Guest:
 
     def __init__(self, remote: Remote) -> None:
         self._winrm = WinRm(remote)
-        self._sftp = Sftp(remote)
+        self._files: Sftp | WinRmFiles = Sftp(remote) if remote.credentials.ssh_host_key else WinRmFiles(self._winrm)
         self.services = Services(self._winrm)
         self._pushed: dict[str, str] | None = None
 
@@ -35,19 +36,19 @@ class Guest:
 
     def put(self, data: bytes | Path, remote: str) -> None:
         """Write a file into the guest; see `Sftp.put`."""
-        self._sftp.put(data, remote)
+        self._files.put(data, remote)
 
     def get(self, remote: str) -> bytes:
         """Read a file of the guest; see `Sftp.get`."""
-        return self._sftp.get(remote)
+        return self._files.get(remote)
 
     def modified(self, remote: str) -> float | None:
         """When a file of the guest was last written; see `Sftp.modified`."""
-        return self._sftp.modified(remote)
+        return self._files.modified(remote)
 
     def fetch(self, remote: str, to: Path, within: float) -> None:
         """Bring a large file of the guest, compressed; see `Sftp.fetch`."""
-        self._sftp.fetch(remote, to, within)
+        self._files.fetch(remote, to, within)
 
     def push(self, file: Path, remote: str) -> bool:
         """Put a host file into the guest unless this very content is there already; return whether it was sent.
@@ -62,9 +63,9 @@ class Guest:
         known = self._known()
         if known.get(remote) == digest:
             return False
-        self._sftp.put(content, remote)
+        self._files.put(content, remote)
         known[remote] = digest
-        self._sftp.put(json.dumps(known).encode(), PUSHED)
+        self._files.put(json.dumps(known).encode(), PUSHED)
         return True
 
     def pushed(self) -> dict[str, str]:
@@ -74,18 +75,18 @@ class Guest:
     def wait_ready(self, deadline: float) -> None:
         """Return when the guest answers over SSH and WinRM; GuestLostError after `deadline` seconds for either."""
         self._winrm.wait_ready(deadline)
-        self._sftp.wait_ready(deadline)
+        self._files.wait_ready(deadline)
 
     def forget(self) -> None:
         """Drop all connections and knowledge: the guest went back in time, or away."""
         self._winrm.close()
-        self._sftp.close()
+        self._files.close()
         self._pushed = None
 
     def _known(self) -> dict[str, str]:
         if self._pushed is None:
             try:
-                self._pushed = json.loads(self._sftp.get(PUSHED))
+                self._pushed = json.loads(self._files.get(PUSHED))
             except (FileNotFoundError, ValueError):
                 self._pushed = {}
         return self._pushed

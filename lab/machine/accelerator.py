@@ -44,8 +44,8 @@ class Trial:
     complaint: str = ""
 
 
-def choose_accelerator(qemu: str, cpu: str) -> Accelerator:
-    """Return KVM if it really runs a guest with this CPU model, else TCG, with the reason.
+def choose_accelerator(qemu: str, cpu: str, kvm_cpu: str = "") -> Accelerator:
+    """Return KVM if it really runs a guest with this CPU model (`kvm_cpu`, if there is one), else TCG, with the reason.
 
     Raises InfrastructureError when not even TCG runs the boot sector: then QEMU itself is broken.
     """
@@ -59,7 +59,7 @@ def choose_accelerator(qemu: str, cpu: str) -> Accelerator:
         return Accelerator("tcg", "no /dev/kvm on this host")
     if not os.access(KVM_DEVICE, os.R_OK | os.W_OK):
         return Accelerator("tcg", "/dev/kvm is not accessible: add yourself to the group kvm")
-    kvm = try_accelerator(qemu, "kvm", cpu)
+    kvm = try_accelerator(qemu, "kvm", kvm_cpu or cpu)
     if not kvm.works:
         return Accelerator("tcg", f"/dev/kvm exists but runs no guest ({kvm.complaint})")
     if kvm.seconds > 1 + 3 * tcg.seconds:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.errors import InfrastructureError
+from lab.machine.firmware import VARIABLES
+from lab.machine.hardware import Firmware, Machine, machine_from_json
 
 MANIFEST_FORMAT = 1
 
@@ -19,16 +23,9 @@ class Credentials:
     user: str
     password: str = field(repr=False)
     ssh_host_key: str
-    """One line as in known_hosts without the host: `ssh-ed25519 AAAA...`."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The virtual hardware that the image was made for."""
-
-    memory_mb: int
-    smp: int
-    cpu: str
+    """One line as in known_hosts without the host: `ssh-ed25519 AAAA...`; empty where files go over WinRM."""
+    certificate: str = ""
+    """The guest's own certificate, PEM: WinRM is then HTTPS, and nothing but this certificate is accepted."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +44,47 @@ class Image:
     """Guest file that is another after each boot; empty when there is none."""
     dumps: tuple[str, ...] = ()
     """Guest files that a crash leaves, the first that is there counts."""
+    boots_disk: bool = False
+    """The firmware starts what is on the disk; otherwise QEMU starts the image's kernel."""
+    expires: datetime.datetime | None = None
+    """End of an evaluation licence, UTC."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the guest itself answered when it was asked how it is set up."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it: the directory's name without the guest's."""
+        return self.directory.name.removeprefix(f"{self.guest}-")
 
     @property
     def base(self) -> Path:
         return self.directory / "base.qcow2"
 
     @property
-    def kernel(self) -> Path:
-        return self.directory / "vmlinuz"
+    def kernel(self) -> Path | None:
+        return None if self.boots_disk else self.directory / "vmlinuz"
 
     @property
-    def initrd(self) -> Path:
-        return self.directory / "initrd.img"
+    def initrd(self) -> Path | None:
+        return None if self.boots_disk else self.directory / "initrd.img"
+
+    @property
+    def variables(self) -> Path | None:
+        """What UEFI kept from the installation."""
+        return self.directory / VARIABLES if self.machine.firmware is Firmware.UEFI else None
+
+    @property
+    def files(self) -> list[Path]:
+        """All that a VM is started from."""
+        return [each for each in (self.base, self.kernel, self.initrd, self.variables) if each]
 
     def credentials(self) -> Credentials:
         """Read the image's credentials. Raises InfrastructureError when they are missing or damaged."""
         data = _read_json(self.directory / "credentials.json")
         try:
-            return Credentials(data["user"], data["password"], data["ssh_host_key"])
+            return Credentials(
+                data["user"], data["password"], data.get("ssh_host_key", ""), data.get("certificate", "")
+            )
         except KeyError as missing:
             raise _damaged(self.directory, f"credentials.json lacks {missing}") from None
 
@@ -83,19 +103,31 @@ def load_image(directory: Path) -> Image:
             guest=data["guest"],
             digest=data["recipe_digest"],
             built_at=data["built_at"],
-            append=data["boot"]["append"],
-            machine=Machine(**data["machine"]),
+            append=data["boot"].get("append", ""),
+            machine=machine_from_json(data["machine"]),
             capabilities=frozenset(data["capabilities"]),
             packages=dict(data["packages"]),
             boot_id=str(data.get("boot_id", "")),
             dumps=tuple(map(str, data.get("dumps", ()))),
+            boots_disk="kernel" not in data["boot"],
+            expires=_moment(data.get("expires")),
+            settings=dict(data.get("settings", {})),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(directory, f"manifest.json: {error}") from None
-    for file in (image.base, image.kernel, image.initrd):
+    for file in image.files:
         if not file.is_file():
             raise _damaged(directory, f"{file.name} is missing")
     return image
+
+
+def _moment(text: str | None) -> datetime.datetime | None:
+    if text is None:
+        return None
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} lacks its time zone")
+    return moment
 
 
 def _read_json(path: Path) -> dict[str, Any]:

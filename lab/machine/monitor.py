@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
 from lab.errors import GuestLostError, HungError, InfrastructureError
-from lab.machine.qemu import DISK_NODE
+from lab.machine.hardware import DISK_NODE
 
 CALL_DEADLINE = 20.0
 SNAPSHOT_DEADLINE = 120.0
@@ -22,7 +22,9 @@ POLL = 0.01
 class Monitor:
     """A QMP connection to one QEMU."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: Sequence[str] = (DISK_NODE,)) -> None:
+        """`nodes` are the block nodes that belong into a snapshot; the memory goes into the first."""
+        self._nodes = list(nodes)
         self._client = QMPClient("lab")
         self._jobs = 0
 
@@ -78,15 +80,15 @@ class Monitor:
     async def _has_snapshot(self, tag: str) -> bool:
         nodes = await self.execute("query-named-block-nodes")
         assert isinstance(nodes, list)  # noqa: S101
-        disk = next(node for node in nodes if node.get("node-name") == DISK_NODE)
+        disk = next(node for node in nodes if node.get("node-name") == self._nodes[0])
         return any(each["name"] == tag for each in disk["image"].get("snapshots", []))
 
     async def _job(self, command: str, tag: str) -> None:
         self._jobs += 1
         job = f"{command}-{self._jobs}"
-        arguments: dict[str, object] = {"job-id": job, "tag": tag, "devices": [DISK_NODE]}
+        arguments: dict[str, object] = {"job-id": job, "tag": tag, "devices": self._nodes}
         if command != "snapshot-delete":
-            arguments["vmstate"] = DISK_NODE
+            arguments["vmstate"] = self._nodes[0]
         await self.execute(command, arguments)
         try:
             async with asyncio.timeout(SNAPSHOT_DEADLINE):

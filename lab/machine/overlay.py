@@ -17,7 +17,7 @@ CHECK_LEAKS = 3
 def create_overlay(path: Path, base: Path) -> None:
     """Make a new, empty overlay; replaces an old one. Raises InfrastructureError (no space, no qemu-img)."""
     require_space(path.parent)
-    _qemu_img("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base.resolve()), str(path))
+    qemu_img("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base.resolve()), str(path))
 
 
 def overlay_is_sound(path: Path) -> bool:
@@ -42,7 +42,8 @@ def require_space(directory: Path, needed: int = NEEDED_BYTES) -> None:
         )
 
 
-def _qemu_img(*arguments: str) -> None:
+def qemu_img(*arguments: str) -> None:
+    """Run qemu-img. Raises InfrastructureError with its own words."""
     try:
         subprocess.run(["qemu-img", *arguments], capture_output=True, text=True, timeout=120, check=True)
     except FileNotFoundError:

@@ -7,14 +7,26 @@ import json
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.errors import InfrastructureError
+from lab.machine.firmware import VARIABLES
+from lab.machine.hardware import (
+    CD_NODES,
+    CODE_NODE,
+    DISK_NODE,
+    VARIABLES_NODE,
+    Machine,
+    hardware_arguments,
+    machine_from_json,
+)
 
 GUEST_ADDRESS = "10.0.2.15"
 GUEST_SSH = 22
-GUEST_WINRM = 5985
+WINRM_HTTP = 5985
+WINRM_HTTPS = 5986
 
 # Inside the instance directory. QEMU and the supervisor run there, so that socket paths stay short.
 OVERLAY = "overlay.qcow2"
@@ -23,7 +35,6 @@ KD_SOCKET = "kd.sock"
 KD_RAW = "kd.raw"
 CONSOLE_LOG = "console.log"
 
-DISK_NODE = "disk0"
 PORT_REFUSED = "host forwarding rule"
 """In QEMU's words when a port of the host is taken."""
 
@@ -36,22 +47,28 @@ class VmSpec:
     qemu_version: str
     accelerator: str
     accelerator_reason: str
-    cpu: str
-    memory_mb: int
-    smp: int
-    kernel: str
-    initrd: str
-    append: str
+    machine: Machine
     base: str
     image_digest: str
     ssh_port: int
     winrm_port: int
     log_directory: str
+    kernel: str = ""
+    """Started by QEMU itself, with `initrd` and `append`; empty: the guest boots from its disk."""
+    initrd: str = ""
+    append: str = ""
+    firmware: str = ""
+    """Code of a guest that boots by UEFI."""
+    cds: tuple[str, ...] = ()
+    guest_winrm: int = WINRM_HTTP
+    """The guest's port behind `winrm_port`."""
 
     def machine_key(self) -> str:
         """Digest of all that a memory snapshot depends on; ports and paths do not count."""
-        parts = [self.qemu_version, self.accelerator, self.cpu, self.memory_mb, self.smp, self.append]
-        parts += [self.image_digest, *_hardware()]
+        parts = [self.qemu_version, self.accelerator, self.machine.to_json(), self.append, self.image_digest]
+        parts += hardware_arguments(self.machine, self.accelerator)
+        if self.firmware:
+            parts.append(hashlib.sha256(Path(self.firmware).read_bytes()).hexdigest())
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
@@ -60,49 +77,52 @@ class VmSpec:
 
 def load_spec(path: Path) -> VmSpec:
     """Read what `VmSpec.save` wrote."""
-    return VmSpec(**json.loads(path.read_text()))
+    data = json.loads(path.read_text())
+    return VmSpec(**{**data, "machine": machine_from_json(data["machine"]), "cds": tuple(data["cds"])})
 
 
 def command_line(spec: VmSpec) -> list[str]:
     """The QEMU command for `spec`, stopped at start (-S), to be run inside the instance directory.
 
-    The KD port is the first serial port (COM1), as on a Windows target; the console is the second.
+    The KD port is the first serial port (COM1), as on a Windows target; the console, or what a guest reports while it
+    is installed, is the second.
     """
     forwards = "".join(
         f",hostfwd=tcp:127.0.0.1:{port}-{GUEST_ADDRESS}:{inside}"
-        for port, inside in ((spec.ssh_port, GUEST_SSH), (spec.winrm_port, GUEST_WINRM))
+        for port, inside in ((spec.ssh_port, GUEST_SSH), (spec.winrm_port, spec.guest_winrm))
     )
+    machine = spec.machine
     return [
         spec.qemu,
-        *("-accel", spec.accelerator, "-cpu", spec.cpu, "-m", str(spec.memory_mb), "-smp", str(spec.smp)),
-        *("-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append),
+        *("-accel", spec.accelerator, "-cpu", machine.model(spec.accelerator)),
+        *("-m", str(machine.memory_mb), "-smp", str(machine.smp)),
+        *(["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append] if spec.kernel else []),
         *("-chardev", f"socket,id=kd,path={KD_SOCKET},server=on,wait=off,logfile={KD_RAW},logappend=on"),
         *("-chardev", f"file,id=console,path={CONSOLE_LOG},append=on"),
         *("-netdev", f"user,id=net0,restrict=on{forwards}"),
-        *("-blockdev", json.dumps(_disk())),
+        *(word for node in _block_nodes(spec) for word in ("-blockdev", json.dumps(node))),
         *("-chardev", f"socket,id=qmp,path={QMP_SOCKET},server=on,wait=off", "-mon", "qmp,mode=control"),
-        *_hardware(),
+        *hardware_arguments(machine, spec.accelerator, len(spec.cds)),
     ]
 
 
-def _hardware() -> list[str]:
-    return [
-        *("-S", "-no-user-config", "-nodefaults", "-display", "none", "-machine", "q35,vmport=off"),
-        *("-rtc", "base=utc,clock=host", "-no-reboot"),
-        *("-serial", "chardev:kd", "-serial", "chardev:console"),
-        *("-device", f"virtio-blk-pci,drive={DISK_NODE}"),
-        *("-device", "virtio-net-pci,netdev=net0,romfile="),
-        # A guest that panics says so; what becomes of it then is its own affair: it may have a dump to write.
-        *("-device", "pvpanic-pci", "-action", "panic=none"),
-        # The guest is under test and may be hostile: QEMU may not start programs or gain rights.
-        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
-    ]
+def _block_nodes(spec: VmSpec) -> Iterator[dict[str, object]]:
+    yield _qcow2(DISK_NODE, OVERLAY)
+    if spec.firmware:
+        yield _raw(CODE_NODE, spec.firmware)
+        yield _qcow2(VARIABLES_NODE, VARIABLES)
+    for node, cd in zip(CD_NODES, spec.cds, strict=False):
+        yield _raw(node, cd)
 
 
-def _disk() -> dict[str, object]:
-    # The overlay is disposable: losing it with the host's power costs one cold boot, so flushes are skipped.
-    file = {"driver": "file", "filename": OVERLAY}
-    return {"driver": "qcow2", "node-name": DISK_NODE, "file": file, "cache": {"no-flush": True}}
+def _qcow2(node: str, file: str) -> dict[str, object]:
+    # What a VM writes is disposable: losing it with the host's power costs one cold boot, so flushes are skipped.
+    protocol = {"driver": "file", "filename": file}
+    return {"driver": "qcow2", "node-name": node, "file": protocol, "cache": {"no-flush": True}}
+
+
+def _raw(node: str, file: str) -> dict[str, object]:
+    return {"driver": "raw", "node-name": node, "read-only": True, "file": {"driver": "file", "filename": file}}
 
 
 def find_qemu() -> tuple[str, str]:

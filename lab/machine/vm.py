@@ -42,7 +42,7 @@ class VirtualMachine:
         self._spec = spec
         self._logs = Path(spec.log_directory)
         self._process: asyncio.subprocess.Process | None = None
-        self._monitor = Monitor()
+        self._monitor = Monitor(spec.machine.nodes())
         self._kd: KdClient | None = None
         self._kd_log: KdLog | None = None
         self._bridge: Bridge | None = None

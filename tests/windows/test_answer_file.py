@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.machine.hardware import Firmware
 from vm_images.windows.answer_file import COMPUTER, UNATTEND, WCM, Answers, answer_file
-from vm_images.windows.release import RELEASES, Firmware, Release
+from vm_images.windows.release import RELEASES, Release
 from vm_images.windows.settings import LISTS, MAX_COMMAND_LINE, MAX_PATH, SETTINGS, Pass
 from vm_images.windows.wim import WimImage
 

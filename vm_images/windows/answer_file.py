@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from vm_images.windows.release import Firmware, Release
+from lab.machine.hardware import Firmware
+from vm_images.windows.release import Release
 from vm_images.windows.settings import (
     ACTIVATION,
     DEPLOYMENT,

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from lab.errors import UsageError
+from lab.machine.hardware import Firmware
 from vm_images.windows.wim import WimImage
-
-
-class Firmware(Enum):
-    """How the machine starts; the disk's layout follows it."""
-
-    BIOS = "bios"
-    UEFI = "uefi"
 
 
 @dataclass(frozen=True)
