@@ -21,6 +21,7 @@ help:
 	@echo "make lab-down    end the VM; its snapshots stay"
 	@echo "make driver      build the driver and its programs into driver/build"
 	@echo "make image       build the guest image unless it is in the cache (FORCE=1: anyway)"
+	@echo "make image GUEST=windows ISO=Win.iso   build a Windows image from your own medium (EDITION=..., NAME=...)"
 	@echo "make benchmark   measure, side by side"
 	@echo "make agreement   scenarios with and without checks, and fuzzed: do the verdicts agree, with 200 seeds (MINUTES=60)"
 	@echo "make fault-table plant every fault of lab.yaml: what finds it, and how fast"
@@ -33,7 +34,11 @@ driver: setup
 	@$(MAKE) --no-print-directory -s -C driver
 
 image: setup
+ifeq ($(GUEST),windows)
+	@$(BIN)/lab image build windows --iso "$(ISO)" $(if $(EDITION),--edition "$(EDITION)") $(if $(NAME),--name "$(NAME)")
+else
 	@$(BIN)/lab image $(if $(FORCE),--force)
+endif
 
 lab-up: driver
 	@$(BIN)/lab up

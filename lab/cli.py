@@ -14,6 +14,7 @@ from lab import (
     cli_drill,
     cli_explore,
     cli_farm,
+    cli_image,
     cli_kd,
     cli_nightly,
     cli_replay,
@@ -64,10 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("doctor", help="check the host: tools, accelerator, disk, image")
     check.set_defaults(run=_doctor)
 
-    image = commands.add_parser("image", help="build the guest image unless it is in the cache")
-    image.add_argument("--force", action="store_true", help="build it again even if it is")
-    image.set_defaults(run=_image)
-
+    cli_image.add_commands(commands)
     cli_kd.add_commands(commands)
     cli_farm.add_commands(commands)
     cli_nightly.add_commands(commands)
@@ -135,10 +133,3 @@ def _doctor(options: argparse.Namespace) -> int:
     from lab import doctor
 
     return doctor.print_report(doctor.examine(_config(options)), plain_console())
-
-
-def _image(options: argparse.Namespace) -> int:
-    from vm_images.wine import ensure_image
-
-    print(ensure_image(Progress(), force=options.force))
-    return 0

@@ -17,12 +17,15 @@ from lab.evidence import TEXT_FILE, Evidence, Sources
 from lab.guest.driver_file import inspect_driver
 from lab.guest.guest import Guest
 from lab.guest.remote import Remote
+from lab.guest.restart import restart_guest
 from lab.guest.restored import Restored, verify_guest
 from lab.guest.services import TRAFFIC
 from lab.incidents import Incident, Kind, incidents_end, read_incidents, undone
+from lab.guest.verifier_settings import VerifierSettings
 from lab.machine.control import call
 from lab.machine.image import Image
 from lab.machine.instance import Instance
+from lab.verifier import AT_BOOT, Verifier
 
 if TYPE_CHECKING:
     from lab.scenario.model import Scenario
@@ -223,6 +226,21 @@ class RunningLab:
         self.guest.forget()
         self.guest.wait_ready(RESTORED_DEADLINE)
         self.restored = self.verify(begin)
+
+    def arrange_verifier(self, verifier: Verifier, driver: str) -> int | None:
+        """Have a driver of lab.yaml checked as a scenario asks, and restart the guest if that needs it.
+
+        Returns the flags in force; None for a guest whose scripts set them. Raises InfrastructureError.
+        """
+        if AT_BOOT not in self.capabilities:
+            return None
+        settings = VerifierSettings(self.guest, self.restart_guest)
+        return settings.arrange(verifier.level(self.capabilities), self.config.drivers[driver].file.name)
+
+    def restart_guest(self) -> None:
+        """Restart the guest from inside and return when it answers in another boot. Raises InfrastructureError."""
+        within = self.image.machine.boot_deadline(self.status["accelerator"])
+        restart_guest(self.guest, self.image.boot_id, within)
 
     def verify(self, begin: float) -> Restored:
         """Look whether this is the guest that the snapshot was taken of. `begin` is of `time.monotonic`."""

@@ -32,6 +32,8 @@ _NOT_STANDARD = {"low-resources", "force-pending"}
 """They make things go wrong, or differently, instead of watching."""
 
 CAPABILITY = "driver-verifier"
+AT_BOOT = "verifier-at-boot"
+"""Of a guest whose settings the lab makes before a scenario, not its script."""
 FUZZING_CAPABILITY = "schedule-fuzzing"
 
 
@@ -79,8 +81,8 @@ class Verifier:
         return sum(FLAGS[flag] for flag in wanted) | (0 if self.fuzz_seed is None else FUZZING)
 
     def tokens(self, capabilities: Collection[str]) -> tuple[str, ...]:
-        """What a script says behind the load of the driver; nothing to a guest that has no Driver Verifier."""
-        if CAPABILITY not in capabilities:
+        """What a script says behind the load of the driver; nothing where that is not how Driver Verifier is set."""
+        if CAPABILITY not in capabilities or AT_BOOT in capabilities:
             return ()
         return ("verify", str(self.level(capabilities)), str(self.fuzz_seed or 0))
 

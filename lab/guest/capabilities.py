@@ -22,6 +22,7 @@ CAPABILITIES = {
     "schedule-fuzzing": "threads of the driver can be preempted by a seed",
     "sftp": "files can be copied over SSH",
     "user-buffers": "with neither buffered nor direct I/O the driver sees the caller's own pointers",
+    "verifier-at-boot": "Driver Verifier's settings are those of the boot: the guest is restarted for other ones",
     "verifier-deadlock": "Driver Verifier finds locks that are taken in different orders",
     "verifier-io": "Driver Verifier watches what happens to IRPs",
     "verifier-irql": "Driver Verifier takes paged pool away at a raised IRQL",

@@ -143,13 +143,14 @@ def _clock(machine: Machine, accelerator: str) -> list[str]:
 
 
 def _disk(disk: Disk) -> Sequence[str]:
+    # Number 0 is QEMU's own, for a kernel that it starts itself.
     device = "virtio-blk-pci" if disk is Disk.VIRTIO else "ide-hd,bus=ide.0"
-    return ("-device", f"{device},drive={DISK_NODE},bootindex=0")
+    return ("-device", f"{device},drive={DISK_NODE},bootindex=1")
 
 
 def _drives(count: int) -> list[str]:
     """On the board's own AHCI controller, whose every port is a bus; only the first drive is booted from."""
     arguments: list[str] = []
     for i, node in enumerate(CD_NODES[:count]):
-        arguments += ["-device", f"ide-cd,bus=ide.{i + 1},drive={node}" + (",bootindex=1" if i == 0 else "")]
+        arguments += ["-device", f"ide-cd,bus=ide.{i + 1},drive={node}" + (",bootindex=2" if i == 0 else "")]
     return arguments

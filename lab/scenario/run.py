@@ -74,6 +74,8 @@ class _Run:
         self._artifacts = artifacts
         self._timings: dict[str, float] = {}
         self._recorder: Recorder | None = None
+        self._arranged: int | None = None
+        """What Driver Verifier was set to before the scenario, where the lab does that."""
         self._kd = KdSlice()
         self._aftermath = Aftermath(lab, artifacts)
         self._beats: list[Beat] = []
@@ -175,6 +177,7 @@ class _Run:
         ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}
         markers = self._scenario.is_announced and ATTRIBUTION in self._lab.capabilities
+        self._arranged = self._lab.arrange_verifier(self._scenario.verifier, self._scenario.driver.name)
         verify = self._scenario.verifier.tokens(self._lab.capabilities)
         script = render(self._scenario, paths, markers=markers, verify=verify)
         self._artifacts.write("script.txt", script)
@@ -267,7 +270,7 @@ class _Run:
             reason = f"the traffic program gave up, exit code {code}{what}"
             return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
         loaded = self._loaded()
-        if loaded and (loaded.verified or 0) != self._scenario.verifier.level(self._lab.capabilities):
+        if loaded and (self._verified() or 0) != self._scenario.verifier.level(self._lab.capabilities):
             ran = ", ".join(self._ran() or ["nothing"])
             return self._ended(Cause.INFRASTRUCTURE, f"Driver Verifier checked {ran}, not what was asked for", [])
         return self._compare(recorder)
@@ -404,8 +407,15 @@ class _Run:
 
     def _ran(self) -> list[str] | None:
         """What of Driver Verifier was in force; None if the guest said nothing."""
+        level = self._verified()
+        return None if level is None else level_names(level)
+
+    def _verified(self) -> int | None:
+        """The flags that the loaded driver was checked with, by who set them: the lab, or the script."""
         loaded = self._loaded()
-        return None if loaded is None or loaded.verified is None else level_names(loaded.verified)
+        if loaded is None or self._arranged is not None:
+            return self._arranged if loaded else None
+        return loaded.verified
 
     def _incidents(self) -> list[Incident]:
         return self._lab.incidents() if self._recorder else []

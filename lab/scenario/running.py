@@ -10,6 +10,7 @@ from lab.crash.seen import CrashSeen, HangSeen
 from lab.debugger import Debugger
 from lab.incidents import Incident
 from lab.scenario.model import Scenario
+from lab.verifier import Verifier
 
 
 class RunningGuest(Protocol):
@@ -64,6 +65,10 @@ class RunningLab(Protocol):
 
     def ensure_driver(self, name: str) -> str:
         """The guest's path of a driver of lab.yaml, pushed if it changed."""
+        ...
+
+    def arrange_verifier(self, verifier: Verifier, driver: str) -> int | None:
+        """Have a driver checked as asked, before it is loaded; the flags in force, None where the script says it."""
         ...
 
     def ensure_program(self, name: str) -> str:

@@ -17,6 +17,7 @@ from lab.crash.seen import CrashSeen, HangSeen, Part, crash_of
 from lab.debugger import Debugger
 from lab.incidents import Incident, Kind
 from lab.scenario.model import Scenario
+from lab.verifier import Verifier
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -75,6 +76,7 @@ class RecordedLab:
         self.recoveries: list[str] = []
         self.debuggers: list[Debugger | None] = []
         self.restores = 0
+        self.arranged: int | None = None
         self.recover_error: BaseException | None = None
         self.attestation_error: BaseException | None = None
         self._playbacks = list(playbacks)
@@ -121,6 +123,9 @@ class RecordedLab:
 
     def ensure_driver(self, name: str) -> str:
         return rf"C:\lab\drivers\{name}.sys"
+
+    def arrange_verifier(self, verifier: Verifier, driver: str) -> int | None:  # noqa: ARG002
+        return self.arranged
 
     def ensure_program(self, name: str) -> str:
         return rf"C:\lab\bin\{name}"

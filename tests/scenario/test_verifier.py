@@ -110,6 +110,22 @@ def test_another_setting_than_the_one_asked_for_is_no_result(parse: Parse, tmp_p
     assert verdict.reason == "Driver Verifier checked special-pool, not what was asked for"
 
 
+@pytest.mark.parametrize(
+    ("arranged", "cause"), [(17, Cause.PASSED), (1, Cause.INFRASTRUCTURE), (0, Cause.INFRASTRUCTURE)]
+)
+def test_where_the_lab_sets_it_what_was_read_back_counts(
+    parse: Parse, tmp_path: Path, arranged: int, cause: Cause
+) -> None:
+    (scenario,) = parse(f"lab: 1\nverifier: standard{STEPS}")
+    lab = RecordedLab(tmp_path, playback(None), capabilities=(*GUEST, "verifier-at-boot"))
+    lab.arranged = arranged
+    verdict = run_scenario(lab, scenario, tmp_path / "run")
+    assert verdict.cause is cause, verdict.report()
+    assert verdict.artifacts is not None
+    assert json.loads((verdict.artifacts / "result.json").read_text())["verifier"]["ran"] == level_names(arranged)
+    assert "verify" not in (verdict.artifacts / "script.txt").read_text()
+
+
 def test_levels_are_told_in_words() -> None:
     assert level_names(0x80003B) == ["special-pool", "irql", "pool-tracking", "io", "deadlock", "fuzzed"]
     assert level_names(0) == []

@@ -20,9 +20,11 @@ DOMAINS = ("", "lab-wine", ".")
 class Service:
     kill_wine: Callable[[], object]
 
-    def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, directory: Path, *options: str, environment: Mapping[str, str] = os.environ, password: str = PASSWORD
+    ) -> None:
         credentials = directory / "credentials"
-        users = "".join(f"{domain}:{USER}:{PASSWORD}\n" for domain in DOMAINS)
+        users = "".join(f"{domain}:{USER}:{password}\n" for domain in DOMAINS)
         credentials.write_text(users, encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wsman", "--credentials", credentials, "--listen", "127.0.0.1:0", *options],

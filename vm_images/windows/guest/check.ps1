@@ -12,6 +12,7 @@ function Read-Value([string] $Key, [string] $Name) {
 }
 
 $Questions = [ordered]@{
+    'computer'        = { $env:COMPUTERNAME }
     'build'           = { [System.Environment]::OSVersion.Version.Build }
     'revision'        = { Read-Value 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' 'UBR' }
     'edition'         = { Read-Value 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' 'EditionID' }

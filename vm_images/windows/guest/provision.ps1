@@ -149,12 +149,15 @@ $Stages = [ordered]@{
 
     # learn.microsoft.com: schtasks create. What is set above holds only after a restart, so it is read back after one.
     'restart' = {
-        foreach ($file in 'report.ps1', 'check.ps1', 'settings.json') {
+        foreach ($file in 'report.ps1', 'check.ps1', 'look.ps1') {
             Copy-Item (Join-Path $Cd $file) 'C:\lab' -Force
             Set-ItemProperty (Join-Path 'C:\lab' $file) -Name IsReadOnly -Value $false
         }
         $run = 'powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File C:\lab\check.ps1'
         Invoke-Tool 'schtasks.exe' @('/create', '/f', '/tn', 'lab-check', '/ru', 'SYSTEM', '/sc', 'onstart', '/tr', $run) | Out-Null
+        # Another one in each boot: the host tells by it whether a restart that it asked for has happened.
+        $id = 'powershell.exe -NoLogo -NoProfile -NonInteractive -Command "[guid]::NewGuid().Guid | Set-Content -Encoding ASCII C:\lab\boot-id"'
+        Invoke-Tool 'schtasks.exe' @('/create', '/f', '/tn', 'lab-boot-id', '/ru', 'SYSTEM', '/sc', 'onstart', '/tr', $id) | Out-Null
     }
 }
 

@@ -1,0 +1,86 @@
+"""The course of an installation as the user sees it: phases with their times, a line and a picture every minute."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from lab.errors import InfrastructureError, LabError
+from lab.progress import Progress
+from vm_images.windows.install_vm import InstallVm
+from vm_images.windows.installation import Installation, Seen
+from vm_images.windows.pace import Pace
+
+GIB = 1 << 30
+
+
+class Course:
+    """Follows an `Installation`, telling it to `progress`; pictures go into `logs/pictures`."""
+
+    def __init__(self, progress: Progress, logs: Path) -> None:
+        self._progress = progress
+        self._pictures = logs / "pictures"
+        self._phase = ExitStack()
+        self._begin = time.monotonic()
+        self._count = 0
+        self._digest = ""
+
+    def enter(self, title: str) -> None:
+        """The next phase begins."""
+        self._phase.close()
+        self._phase.enter_context(self._progress.phase(title))
+
+    def end(self) -> None:
+        """No phase goes on any more."""
+        self._phase.close()
+
+    async def follow(self, vm: InstallVm, installation: Installation, pace: Pace) -> None:
+        """Watch the machine until the guest says that it is done; press keys that its medium asks for.
+
+        Raises what `Installation.take` raises, and GuestLostError; the last picture is then of that moment.
+        """
+        self.enter(installation.phase.value)
+        next_picture = pace.picture
+        stage = ""
+        try:
+            while not installation.is_done:
+                seen = await vm.look(self._elapsed(), self._digest)
+                before = installation.phase
+                installation.take(seen)
+                if installation.phase is not before and not installation.is_done:
+                    self.enter(installation.phase.value)
+                if installation.stage != stage:
+                    stage = installation.stage
+                    self._tell(installation, seen)
+                if installation.wants_key(seen.now):
+                    await vm.press_key()
+                if seen.now >= next_picture:
+                    next_picture += pace.picture
+                    await self._take_picture(vm)
+                    self._tell(installation, seen)
+                await asyncio.sleep(pace.look)
+        except LabError as error:
+            with contextlib.suppress(LabError):
+                await self._take_picture(vm)
+            raise type(error)(f"phase '{installation.phase.value}': {error}", error.advice) from None
+
+    async def _take_picture(self, vm: InstallVm) -> None:
+        self._count += 1
+        file = self._pictures / f"{self._count:04}.png"
+        try:
+            self._digest = await vm.picture(file)
+        except InfrastructureError as error:
+            self._progress.note(f"no picture of the screen: {error}")
+
+    def _tell(self, installation: Installation, seen: Seen) -> None:
+        minutes, seconds = divmod(int(seen.now), 60)
+        written = f"{seen.disk_written / GIB:.1f} GiB written"
+        stage = f", {installation.stage}" if installation.stage else ""
+        line = f"{minutes}:{seconds:02} {installation.phase.value}{stage}: {written}, {seen.resets} restarts"
+        self._progress.note(line)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._begin
