@@ -12,6 +12,7 @@ from lab import (
     cli_coverage,
     cli_crash,
     cli_drill,
+    cli_driver,
     cli_explore,
     cli_farm,
     cli_image,
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_coverage.add_commands(commands, _config)
     cli_crash.add_commands(commands)
     cli_drill.add_commands(commands)
+    cli_driver.add_commands(commands)
     cli_report.add_commands(commands)
     cli_replay.add_commands(commands)
     cli_scenario.add_commands(commands)

@@ -198,6 +198,10 @@ class RunningLab:
             raise UsageError(f"no driver {name!r} in {self.config.path}", f"it has: {known}")
         file = inspect_driver(self.config.drivers[name].file).path
         remote = rf"{DRIVERS}\{file.name}"
+        if self.image.guest == "windows":
+            from vm_images.windows.signing import signed_copy
+
+            file = signed_copy(file)
         self.guest.push(file, remote)
         return remote
 

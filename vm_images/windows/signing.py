@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 
 from lab.errors import InfrastructureError, UsageError
 from lab.guest.driver_file import inspect_driver
+from vm_images.windows.certificate import signing_certificate
+from vm_images.wine.cache import images_directory
 
 DEADLINE = 60.0
 
@@ -26,6 +29,24 @@ def sign(image: Path, signed: Path, certificate: Path, key: Path) -> None:
         unfinished.replace(signed)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def sign_with_lab(file: Path, signed: Path) -> Path:
+    """Sign a driver with the lab's own test certificate, made if there is none, which its Windows images trust."""
+    folder = images_directory().parent / "signing"
+    signing_certificate(folder)
+    sign(file, signed, folder / "driver-test.pem", folder / "driver-test.key")
+    return signed
+
+
+def signed_copy(file: Path) -> Path:
+    """A driver as a Windows guest gets it: a signed copy of the same name, made once for each content."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    copy = images_directory().parent / "signing" / "signed" / digest / file.name
+    if not copy.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        sign_with_lab(file, copy)
+    return copy
 
 
 def verify(image: Path, certificate: Path) -> None:
