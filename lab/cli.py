@@ -18,6 +18,7 @@ from lab import (
     cli_image,
     cli_kd,
     cli_nightly,
+    cli_reactos,
     cli_replay,
     cli_report,
     cli_scenario,
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_kd.add_commands(commands)
     cli_farm.add_commands(commands)
     cli_nightly.add_commands(commands)
+    cli_reactos.add_commands(commands)
     cli_coverage.add_commands(commands, _config)
     cli_crash.add_commands(commands)
     cli_drill.add_commands(commands)
