@@ -82,5 +82,5 @@ def _inf(options: argparse.Namespace) -> int:
     from vm_images.windows.inf import write_inf
 
     print(write_inf(options.file, options.service or options.file.stem, options.provider))
-    print("its catalog: Inf2Cat of the WDK, on Windows; then `lab driver sign` signs that too")
+    print("its catalog is made and signed on Windows, with Inf2Cat and SignTool of the WDK")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 from lab.errors import InfrastructureError, LabError
 from lab.progress import Progress
 from vm_images.windows.install_vm import InstallVm
-from vm_images.windows.installation import Installation, Seen
+from vm_images.windows.installation import Installation, Phase, Seen
 from vm_images.windows.pace import Pace
 
 GIB = 1 << 30
+CURSOR = 4000
+"""One in so many bits of a picture may differ: a cursor that blinks is no progress."""
 
 
 class Course:
@@ -26,6 +29,8 @@ class Course:
         self._phase = ExitStack()
         self._begin = time.monotonic()
         self._count = 0
+        self._entered = 0
+        self._screen = b""
         self._digest = ""
 
     def enter(self, title: str) -> None:
@@ -42,16 +47,14 @@ class Course:
 
         Raises what `Installation.take` raises, and GuestLostError; the last picture is then of that moment.
         """
-        self.enter(installation.phase.value)
+        self._enter_all(installation)
         next_picture = pace.picture
         stage = ""
         try:
             while not installation.is_done:
                 seen = await vm.look(self._elapsed(), self._digest)
-                before = installation.phase
                 installation.take(seen)
-                if installation.phase is not before and not installation.is_done:
-                    self.enter(installation.phase.value)
+                self._enter_all(installation)
                 if installation.stage != stage:
                     stage = installation.stage
                     self._tell(installation, seen)
@@ -67,13 +70,22 @@ class Course:
                 await self._take_picture(vm)
             raise type(error)(f"phase '{installation.phase.value}': {error}", error.advice) from None
 
+    def _enter_all(self, installation: Installation) -> None:
+        for phase in installation.passed[self._entered :]:
+            if phase is not Phase.DONE:
+                self.enter(phase.value)
+        self._entered = len(installation.passed)
+
     async def _take_picture(self, vm: InstallVm) -> None:
         self._count += 1
         file = self._pictures / f"{self._count:04}.png"
         try:
-            self._digest = await vm.picture(file)
+            screen = await vm.picture(file)
         except InfrastructureError as error:
             self._progress.note(f"no picture of the screen: {error}")
+            return
+        if differs(self._screen, screen):
+            self._screen, self._digest = screen, hashlib.sha256(screen).hexdigest()
 
     def _tell(self, installation: Installation, seen: Seen) -> None:
         minutes, seconds = divmod(int(seen.now), 60)
@@ -84,3 +96,11 @@ class Course:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._begin
+
+
+def differs(one: bytes, other: bytes) -> bool:
+    """Whether two pictures, as plain pixels, show something else than a cursor here or there."""
+    if len(one) != len(other):
+        return True
+    changed = (int.from_bytes(one, "little") ^ int.from_bytes(other, "little")).bit_count()
+    return changed * CURSOR > len(one) * 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,10 +88,12 @@ class InstallVm:
         self._told += len(data)
         return data
 
-    async def picture(self, file: Path) -> str:
-        """Write what is on the screen into a PNG file; its digest."""
+    async def picture(self, file: Path) -> bytes:
+        """Write what is on the screen into a PNG file; returns it as plain pixels."""
         await self._monitor.execute("screendump", {"filename": str(file), "format": "png"})
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        pixels = self._directory / "screen.ppm"
+        await self._monitor.execute("screendump", {"filename": str(pixels)})
+        return pixels.read_bytes()
 
     async def press_key(self) -> None:
         """Enter, on the machine's keyboard."""

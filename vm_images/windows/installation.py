@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -50,7 +50,7 @@ class Seen:
     disk_written: int = 0
     resets: int = 0
     picture: str = ""
-    """Digest of the newest picture of the screen."""
+    """Another one whenever the screen changed by more than a cursor."""
 
 
 class Installation:
@@ -73,6 +73,9 @@ class Installation:
         self._prompted: float | None = None
         self._entered = Seen(0.0)
         self._moved = Seen(0.0)
+        self._before = Seen(0.0)
+        self.passed = [self.phase]
+        """Every phase that was entered, in order: a look may find several."""
 
     @property
     def is_done(self) -> bool:
@@ -96,6 +99,7 @@ class Installation:
         }
         if check := checks.get(self.phase):
             check(seen)
+        self._before = seen
 
     def wants_key(self, now: float) -> bool:
         """Whether the medium may be asking for a key. Never after that: the next start must go to the disk."""
@@ -134,7 +138,8 @@ class Installation:
 
     def _copy(self, seen: Seen) -> None:
         if seen.resets > self._entered.resets:
-            self._enter(Phase.SPECIALIZE, seen)
+            # What was read of the medium since the last look may already have been read by the next start.
+            self._enter(Phase.SPECIALIZE, replace(seen, cd_read=self._before.cd_read))
         elif self._still(seen):
             raise HungError(f"setup is {self._page()}")
         elif self._late(seen, self._pace.copy):
@@ -184,6 +189,7 @@ class Installation:
 
     def _enter(self, phase: Phase, seen: Seen) -> None:
         self.phase, self._begun, self._entered, self._moved = phase, seen.now, seen, seen
+        self.passed.append(phase)
         self._text = b""
         self.stage = ""
 
