@@ -20,8 +20,8 @@ from lab.guest.remote import Remote
 from lab.guest.restart import restart_guest
 from lab.guest.restored import Restored, verify_guest
 from lab.guest.services import TRAFFIC
-from lab.incidents import Incident, Kind, incidents_end, read_incidents, undone
 from lab.guest.verifier_settings import VerifierSettings
+from lab.incidents import Incident, Kind, incidents_end, read_incidents, undone
 from lab.machine.control import call
 from lab.machine.image import Image
 from lab.machine.instance import Instance

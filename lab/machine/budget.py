@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.machine.image import Machine
+from lab.machine.hardware import Machine
 
 MEMORY_BESIDE_MB = 350
 """What QEMU needs besides the guest's memory, its supervisor, and the process that runs scenarios on it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.errors import InfrastructureError
 from lab.machine.control import call
+from lab.machine.firmware import VARIABLES
 from lab.machine.instance import SNAPSHOTS, Instance
 from lab.machine.overlay import require_space
 from lab.machine.qemu import OVERLAY
@@ -39,6 +40,8 @@ class Template:
         """Give a VM that does not run a copy. Raises InfrastructureError: no space, or it cannot be copied."""
         instance.path(SNAPSHOTS).unlink(missing_ok=True)
         copy_disk(self._files.path(OVERLAY), instance.path(OVERLAY))
+        if self._files.path(VARIABLES).exists():
+            copy_disk(self._files.path(VARIABLES), instance.path(VARIABLES))
         instance.write(SNAPSHOTS, self._files.read(SNAPSHOTS))
 
     def take(self, instance: Instance) -> None:

@@ -24,6 +24,7 @@ from lab.kd.log import KdLog
 from lab.kd.policy import Policy
 from lab.kd.transport import UnixTransport
 from lab.machine.console import console_last_words
+from lab.machine.firmware import VARIABLES
 from lab.machine.instance import KD_BRIDGE_SOCKET, QEMU_LOG
 from lab.machine.monitor import Monitor
 from lab.machine.qemu import CONSOLE_LOG, KD_RAW, KD_SOCKET, OVERLAY, PORT_REFUSED, QMP_SOCKET, VmSpec, command_line
@@ -145,6 +146,8 @@ class VirtualMachine:
         await self._monitor.execute("stop")
         try:
             await asyncio.to_thread(copy_disk, Path(OVERLAY), to)
+            if self._spec.firmware:
+                await asyncio.to_thread(copy_disk, Path(VARIABLES), to.with_name(VARIABLES))
         finally:
             await self._monitor.execute("cont")
 

@@ -9,7 +9,7 @@ import pytest
 
 from lab.machine import budget
 from lab.machine.budget import Budget, measure
-from lab.machine.image import Machine
+from lab.machine.hardware import Machine
 
 MACHINE = Machine(memory_mb=1024, smp=1, cpu="max")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,11 @@ def test_status_and_up_tell_of_the_end(project: Path, tmp_path: Path, capsys: py
     assert expiry["ended"] is True
     assert "ended on 2020-01-01" in expiry["warning"]
     with pytest.raises(InfrastructureError, match="ended on 2020-01-01"):
-        bringup._Start(load_config(project), instance_of(load_config(project)), Silent())._prepare()
+        bringup._Start(load_config(project), instance_of(load_config(project)), Silent(), ExitStack())._prepare()
 
 
 def test_an_image_that_was_not_built_is_told(project: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "cache/images/windows-server", None)
     with pytest.raises(UsageError, match="no Windows image 'win11', only server") as missing:
-        bringup._Start(load_config(project), instance_of(load_config(project)), Silent())._prepare()
+        bringup._Start(load_config(project), instance_of(load_config(project)), Silent(), ExitStack())._prepare()
     assert "lab image build windows --iso Win.iso --name win11" in missing.value.advice

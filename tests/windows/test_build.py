@@ -25,6 +25,7 @@ from vm_images.windows.pace import Pace
 
 from .standin import (
     HANG,
+    OFF_AT_NMI,
     PAUSE,
     POWER_OFF,
     READ_CD,
@@ -231,9 +232,8 @@ def admission_fails(built: Build, kind: type[LabError], words: str, pace: Pace =
 @pytest.mark.usefixtures("quick")
 def test_a_guest_that_cannot_be_reached(built: Build, guest: StandInGuest) -> None:
     guest.answers = False
-    advice = admission_fails(
-        built, GuestLostError, "cannot be reached over WinRM .* its SSH port does not answer either"
-    )
+    words = "cannot be reached over WinRM .* its SSH port does not answer either"
+    advice = admission_fails(built, GuestLostError, words, replace(PACE, read_back=SOON))
     assert "profile Public" in advice
 
 
@@ -276,7 +276,7 @@ def test_a_guest_that_leaves_no_dump(dump: dict[str, Any], words: str) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_guest_that_stays_off_after_its_crash(built: Build) -> None:
     with pytest.raises(GuestLostError, match="switched itself off before Windows wrote its dump"):
-        built([SETUP, provisioning() + read_back() + orders(*[PAUSE] * 200, POWER_OFF)])
+        built([SETUP, orders(OFF_AT_NMI) + provisioning() + read_back() + orders(HANG)])
 
 
 @pytest.mark.usefixtures("quick")

@@ -29,7 +29,7 @@ from lab.machine.qemu import VmSpec
 from vm_images.windows.answer_file import UNATTEND
 
 HERE = Path(__file__).parent
-READ_CD, WRITE_DISK, RESTART, HANG, PAUSE, POWER_OFF, INSTALL, DRAW = b"\x01\x02\x03\x04\x05\x06\x07\x0e"
+READ_CD, WRITE_DISK, RESTART, HANG, PAUSE, POWER_OFF, INSTALL, OFF_AT_NMI = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 SCRIPTS = 0x1000
 SIZE = 32 * 512
 GOOD = {
@@ -127,7 +127,7 @@ class StandInGuest:
     def reach(self, spec: VmSpec, login: Credentials) -> Remote:
         """Start the service with what is on the lab's CD; the remote that the build is to use."""
         if not self.answers:
-            return Remote(spec.ssh_port, spec.winrm_port, login)
+            return Remote(1, 1, login)  # Nobody listens there.
         password = self._take_from_cd(Path(spec.cds[1]))
         tools = self.directory / "tools"
         tools.mkdir()

@@ -7,7 +7,7 @@ typedef unsigned int u32;
 
 enum { DISK = 0x80, STATE_SECTOR = 100, STATE = 0x700, BULK_SEGMENT = 0x2000, PIECE = 64 };
 enum { READ = 0x42, WRITE = 0x43 };
-enum { READ_CD = 1, WRITE_DISK, RESTART, HANG, PAUSE, POWER_OFF, INSTALL, LINE = '\n', DRAW = 0x0e };
+enum { READ_CD = 1, WRITE_DISK, RESTART, HANG, PAUSE, POWER_OFF, INSTALL, OFF_AT_NMI };
 enum { COM2 = 0x2f8, RESET_PORT = 0xcf9, PM1_STATUS = 0x600, PM1_ENABLE = 0x602, PM1_CONTROL = 0x604, POWER_BUTTON = 0x100 };
 
 struct packet { u8 size, zero; u16 count, offset, segment; u32 block, block_high; };
@@ -15,6 +15,7 @@ struct packet { u8 size, zero; u16 count, offset, segment; u32 block, block_high
 extern const u8 scripts[];
 extern void on_nmi(void);
 static u32 state;
+static u8 off_at_nmi;
 
 static void out8(u16 port, u8 value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
 static void out16(u16 port, u16 value) { __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port)); }
@@ -54,6 +55,13 @@ void next_start(void)
         __asm__ volatile("hlt");
 }
 
+void crash(void)
+{
+    if (off_at_nmi)
+        out16(PM1_CONTROL, 0x2000);
+    next_start();
+}
+
 static void hang(void)
 {
     out16(PM1_ENABLE, POWER_BUTTON);
@@ -90,8 +98,8 @@ static void obey(u8 order, u8 drive)
     case POWER_OFF:
         out16(PM1_CONTROL, 0x2000);
         break;
-    case DRAW:
-        __asm__ volatile("int $0x10" : : "a"(0x0e00 | 'X'), "b"(7) : "cc");
+    case OFF_AT_NMI:
+        off_at_nmi = 1;
         break;
     default:
         send(order);
@@ -106,6 +114,7 @@ void stand_in(void)
     state = sector[0] == 0x4b4f ? sector[1] : 0;
     *(volatile u16 *)8 = (u16)(u32)on_nmi;                  /* vector 2 */
     *(volatile u16 *)10 = 0;
+    off_at_nmi = 0;
     const u8 *script = scripts;
     for (u32 i = 0; i < state; i++)
         while (*script++)

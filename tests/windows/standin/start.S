@@ -25,8 +25,8 @@ begin:
 loaded:
     calll stand_in
     .globl on_nmi
-on_nmi:                                 # as a crash: remembers nothing, starts anew in the next state
+on_nmi:                                 # as a crash: starts anew in the next state, or stays off
     movl $0x7c00, %esp
-    calll next_start
+    calll crash
     .org 510
     .word 0xaa55
