@@ -19,7 +19,12 @@ PACE = Pace()
 FROM_CD = (
     b'BdsDxe: starting Boot0001 "UEFI QEMU DVD-ROM QM00003 " from PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x1,0xFFFF,0x0)\r\n'
 )
-SHELL = b"UEFI Interactive Shell v2.2\r\nEDK II\r\n"
+SHELL = (
+    b'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00003 " from PciRoot(0x0)/Pci(0x1F,0x2): Not Found\r\n'
+    b'BdsDxe: loading Boot0003 "EFI Internal Shell" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)\r\n'
+    b"UEFI Interactive Shell v2.2\r\nEDK II\r\n"
+)
+"""What OVMF of 2022 wrote to the serial port for a CD that cannot be started."""
 WIN10 = RELEASES[0]
 
 
