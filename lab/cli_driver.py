@@ -15,7 +15,7 @@ def add_commands(commands: Subcommands) -> None:
     build.add_argument(
         "--on", metavar="[USER@]HOST[:PORT]", help="a Windows machine that answers over SSH, with the WDK"
     )
-    build.add_argument("--project", default="windows/example.sln", metavar="FILE", help="solution, below --sources")
+    build.add_argument("--project", metavar="FILE", help="solution below --sources (default: the only one)")
     build.add_argument("--sources", type=Path, default=Path("driver"), metavar="FOLDER", help="what is copied there")
     build.add_argument("--configuration", default="Release", choices=("Release", "Debug"))
     build.add_argument("--key", type=Path, metavar="FILE", help="private key (default: agent and ~/.ssh)")
@@ -50,10 +50,11 @@ def _build(options: argparse.Namespace) -> int:
 
         build(load_config(options.config or find_config(Path.cwd())), Progress())
         return 0
-    from lab.wdk_build import Project, build_remotely, parse_builder
+    from lab.wdk_build import Project, build_remotely, only_solution, parse_builder
 
     builder = parse_builder(options.on, options.key, options.known_hosts)
-    project = Project(options.sources, options.project, options.configuration)
+    solution = options.project or only_solution(options.sources)
+    project = Project(options.sources, solution, options.configuration)
     for file in build_remotely(builder, project, options.out, Progress()):
         print(file)
     return 0

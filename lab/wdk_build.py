@@ -130,6 +130,15 @@ def _private_key(file: Path) -> paramiko.PKey:
         raise UsageError(f"--key {file}: cannot be read as a private key: {error}") from None
 
 
+def only_solution(folder: Path) -> str:
+    """The one .sln file below a folder, relative to it. Raises UsageError when it is not one."""
+    found = [path.relative_to(folder).as_posix() for path in source_files(folder) if path.suffix.lower() == ".sln"]
+    if len(found) != 1:
+        what = f"{folder} has {'no' if not found else 'several'} .sln files"
+        raise UsageError(what, f"name one with --project: {', '.join(found)}" if found else "--sources FOLDER")
+    return found[0]
+
+
 def source_files(folder: Path) -> Iterator[Path]:
     """What a build needs of a folder, in a fixed order; no products, nothing hidden."""
     for path in sorted(folder.rglob("*")):

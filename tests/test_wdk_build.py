@@ -13,7 +13,7 @@ from windows_builder import BuildMachine
 from lab import wdk_build
 from lab.errors import GuestLostError, HungError, InfrastructureError, UsageError
 from lab.progress import Silent
-from lab.wdk_build import Builder, Project, build_remotely, parse_builder, source_files
+from lab.wdk_build import Builder, Project, build_remotely, only_solution, parse_builder, source_files
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +103,17 @@ def test_the_machine_is_named_as_for_ssh() -> None:
     for wrong in ("", "me@", "vm:ssh"):
         with pytest.raises(UsageError, match="is no host"):
             parse_builder(wrong, None, None)
+
+
+def test_the_only_solution_is_taken(tmp_path: Path) -> None:
+    assert only_solution(DRIVER) == "windows/example.sln"
+    with pytest.raises(UsageError, match="has no"):
+        only_solution(tmp_path)
+    for name in ("a.sln", "b.sln"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(UsageError, match="has several") as several:
+        only_solution(tmp_path)
+    assert "a.sln, b.sln" in several.value.advice
 
 
 def test_a_solution_that_is_not_there_is_told_before_anything(tmp_path: Path) -> None:
