@@ -16,6 +16,7 @@ _MEANINGS = {
     2: "the guest did not find the file",
     31: "its DriverEntry failed",
     127: "it imports a routine that the guest's kernel has not",
+    183: "a name that it makes, like that of its device, is there already: is another driver loaded?",
     577: "its signature was refused: is test-signing on, and the certificate trusted?",
     1058: "the service is disabled",
     1072: "the old service is marked for deletion: something still has the device open",
