@@ -90,7 +90,9 @@ class VirtualMachine:
         self._bridge.start()
         images = Path(self._spec.base).parent / "modules"
         loop = asyncio.get_running_loop()
-        self._memory = HostMemory(partial(self._write_memory, loop), Path(MEMORY_CORE), self._spec.memory_mb << 20)
+        self._memory = HostMemory(
+            partial(self._write_memory, loop), Path(MEMORY_CORE), self._spec.machine.memory_mb << 20
+        )
         self._collector = Collector(self._kd, self._logs, [images], self._journal.tell, self._memory)
         self._collector.start()
 
