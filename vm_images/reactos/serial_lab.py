@@ -194,7 +194,7 @@ class SerialLab:
         return HangSeen()
 
     def pulse(self) -> dict[str, float]:
-        return {"cpu": 0.0, "disk": 0.0}
+        return {"cpu": 0.0, "waited": 0.0, "disk": 0.0}
 
     def attestation(self) -> dict[str, Any]:
         return {"guest": "reactos", "medium": self._iso.name, "accelerator": self._accelerator}

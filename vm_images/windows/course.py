@@ -9,13 +9,14 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from lab.errors import InfrastructureError, LabError
+from lab.errors import GuestLostError, InfrastructureError, LabError
 from lab.progress import Progress
 from vm_images.windows.install_vm import InstallVm
 from vm_images.windows.installation import Installation, Phase, Seen
 from vm_images.windows.pace import Pace
 
 GIB = 1 << 30
+GONE_WITHIN = 5.0
 CURSOR = 4000
 """One in so many bits of a picture may differ: a cursor that blinks is no progress."""
 
@@ -65,7 +66,10 @@ class Course:
                     await self._take_picture(vm)
                     self._tell(installation, seen)
                 await asyncio.sleep(pace.look)
-        except LabError as error:
+        except LabError as failure:
+            # Whatever was just being asked of a machine that went away: that it went is the cause.
+            lost = isinstance(failure, GuestLostError) and await vm.ended(GONE_WITHIN)
+            error = vm.gone() if lost else failure
             with contextlib.suppress(LabError):
                 await self._take_picture(vm)
             raise type(error)(f"phase '{installation.phase.value}': {error}", error.advice) from None

@@ -66,12 +66,13 @@ class InstallVm:
     async def look(self, now: float, picture: str) -> Seen:
         """What can be seen at `now`. Raises GuestLostError when the machine is off."""
         if not self.is_running:
-            status = self._process.returncode if self._process else None
-            how = "switched itself off" if status == 0 else f"is gone: QEMU ended with status {status}"
-            raise GuestLostError(f"the guest {how}", f"see {self._spec.log_directory}")
+            raise self.gone()
         statistics = await self._monitor.execute("query-blockstats")
         assert isinstance(statistics, list)  # noqa: S101
         nodes = {each.get("node-name"): each["stats"] for each in statistics}
+        if not {CD_NODES[0], DISK_NODE} <= nodes.keys():  # QEMU has given them up: it is ending.
+            await self.ended(QUIT_DEADLINE)
+            raise self.gone()
         return Seen(
             now,
             self._serial(),
@@ -80,6 +81,12 @@ class InstallVm:
             self.resets,
             picture,
         )
+
+    def gone(self) -> GuestLostError:
+        """How the machine went."""
+        status = self._process.returncode if self._process else None
+        how = "switched itself off" if status == 0 else f"is gone: QEMU ended with status {status}"
+        return GuestLostError(f"the guest {how}", f"see {self._spec.log_directory}")
 
     def _serial(self) -> bytes:
         with (self._directory / CONSOLE_LOG).open("rb") as file:
