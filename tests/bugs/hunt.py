@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -17,7 +16,7 @@ from lab.scenario.load import parse_scenarios
 from lab.scenario.session import ScenarioSession
 from lab.scenario.verdict import Verdict
 
-from .catalogue import HERE, Bug, Way
+from .catalogue import Bug, Way
 
 FINDINGS = (Cause.FAILED, Cause.CRASHED, Cause.HUNG)
 LARGEST_RULE = 0xFFFF
@@ -90,8 +89,7 @@ class Hunter:
     def run(self, bug: Bug, way: Way, seed: int, *, fixed: bool = False) -> Run:
         """One run of the bug's scenario. Raises InfrastructureError when that says nothing about the driver."""
         name = f"{bug.name}{'-fixed' if fixed else ''}"
-        data: dict[str, Any] = yaml.safe_load((HERE / "scenarios" / f"{bug.name}.yaml").read_text())
-        data |= {"driver": name, **way.keys(seed)}
+        data = bug.scenario(fixed=fixed) | way.keys(seed)
         file = self._folder / f"{name}-{way.name.replace(', ', '-').replace(' ', '-')}-{seed}.yaml"
         file.write_text(yaml.safe_dump(data, sort_keys=False))
         verdict = self._verdict(file)
@@ -108,10 +106,13 @@ class Hunter:
         raise InfrastructureError(f"{scenario.id}: {verdict.headline()}")
 
     def hunt(self, bug: Bug, way: Way, seeds: int, budget: float) -> Finding:
-        """Look for the bug with each seed until it is found, or `budget` seconds of scenarios have gone by."""
+        """Look for the bug with each seed until it is found, or `budget` seconds of scenarios have gone by.
+
+        A bug that takes no luck is looked for once.
+        """
         times: list[float | None] = []
         by = ""
-        for seed in range(seeds if way.fuzzed else 1):
+        for seed in range(seeds if way.fuzzed and bug.is_race else 1):
             spent, found = 0.0, False
             for run in self._attempts(bug, way, seed):
                 if run.cause is Cause.SKIPPED:
@@ -125,11 +126,11 @@ class Hunter:
         return Finding(tuple(times), by)
 
     def _attempts(self, bug: Bug, way: Way, seed: int) -> Iterator[Run]:
-        """Without a seed every run is like the one before: three show it as well as a hundred."""
-        for attempt in range(ATTEMPTS_PER_SEED if way.fuzzed else 3):
+        """Where chance has no part, one run is like the other."""
+        for attempt in range(ATTEMPTS_PER_SEED if way.fuzzed and bug.is_race else 1):
             yield self.run(bug, way, 1 + seed * ATTEMPTS_PER_SEED + attempt)
 
-    def false_alarms(self, bug: Bug, way: Way, seeds: int) -> list[str]:
+    def false_alarms(self, bug: Bug, way: Way) -> list[str]:
         """What the checks say of the driver without the bug."""
-        runs = [self.run(bug, way, 1 + seed, fixed=True) for seed in range(seeds if way.fuzzed else 1)]
-        return [run.headline for run in runs if run.has_found]
+        run = self.run(bug, way, 1, fixed=True)
+        return [run.headline] if run.has_found else []
