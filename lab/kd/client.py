@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 CLOSE_DEADLINE = 2.0
 SHORT = 5.0
 """Seconds for what needs no answer of the target."""
+HUSH_DEADLINE = 1.0
 
 
 class KdClient:
@@ -251,6 +253,17 @@ class KdClient:
         self._reader.clock.pause()
         return state
 
+    def hush(self, within: float = HUSH_DEADLINE) -> None:
+        """Send nothing until `thaw` or `unfreeze`; return when the machine has read what was sent before.
+
+        For the moment before the machine goes back in time: what is on the line then would reach the one that it
+        becomes. Returns after `within` seconds when the machine reads no more.
+        """
+        self._reader.call(lambda _: self._reader.set_silent(True), SHORT, "the kernel debugger client is not silent")
+        deadline = time.monotonic() + within
+        while self._reader.unread and time.monotonic() < deadline:
+            time.sleep(0.005)
+
     def thaw(self, state: LinkState, timeout: float = SHORT) -> None:
         """Go back to `state`. The caller has paused the machine and restored the snapshot that belongs to it."""
         self._reader.call(lambda _: self._reader.thaw(state), timeout, "the kernel debugger client did not go back")
@@ -259,4 +272,4 @@ class KdClient:
     def unfreeze(self) -> None:
         """The machine goes on after `freeze` or `thaw`: so does its clock. Nothing if it does already."""
         self._reader.clock.go_on()
-        self._reader.post(lambda _: None)
+        self._reader.post(lambda _: self._reader.set_silent(False))

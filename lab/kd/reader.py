@@ -64,6 +64,7 @@ class Reader:
         self._changing = threading.Lock()
         self._closing = False
         self._within_packet = False
+        self._silent = False
         self._look_up_at = 0.0
         self._why_lost = ""
         self._thread = threading.Thread(target=self._run, name="kd-reader", daemon=True)
@@ -135,6 +136,11 @@ class Reader:
         """The error of whoever needs a link that is gone."""
         return GuestLostError(self._why_lost or "the kernel debugger link is not open", "see the end of the kd log")
 
+    @property
+    def unread(self) -> int:
+        """Bytes that were sent and that the machine has not read."""
+        return self._transport.unread
+
     def subscribe(self) -> Subscription:
         """A queue of all events from now on."""
         subscription = Subscription(self._unsubscribe)
@@ -155,10 +161,18 @@ class Reader:
             self._log.note("the link's state is saved with a snapshot")
         return self.session.freeze()
 
+    def set_silent(self, silent: bool) -> None:
+        """Send nothing, as if the line lost it; or again as usual."""
+        self._silent = silent
+
     def thaw(self, state: LinkState) -> None:
         """Forget what a machine has sent that went back in time."""
         self._drain(bool)
+        self._silent = False
         self.session.thaw(state, self.clock.now())
+        if self._transport.unread:
+            # The restored target will read what was meant for the one before it, and who knows what follows from that.
+            self.session.link.send_reset()
         if self._log:
             self._log.restored("snapshot restored")
 
@@ -220,7 +234,7 @@ class Reader:
         return max(min(waits), 0.0)
 
     def _send(self, data: bytes) -> None:
-        if data:
+        if data and not self._silent:
             self._transport.send(data)
 
     def _drain(self, take: Callable[[bytes | None], bool]) -> None:

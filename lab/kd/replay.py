@@ -72,6 +72,10 @@ class ReplayTransport:
             elif isinstance(item, DataPacket):
                 self._request(item)
 
+    @property
+    def unread(self) -> int:
+        return 0
+
     def wake(self) -> None:
         self._woken.set()
 

@@ -42,6 +42,10 @@ class Tap:
     def wake(self) -> None:
         self._transport.wake()
 
+    @property
+    def unread(self) -> int:
+        return self._transport.unread
+
     def close(self) -> None:
         """Close the connection; the file is complete then."""
         self._transport.close()

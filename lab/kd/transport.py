@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import socket
 import struct
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +21,7 @@ CONNECT_DEADLINE = 5.0
 MAX_UNSENT = 1 << 20
 GATHER_WITHIN = 0.01
 """Seconds."""
+_INT = struct.Struct("i")
 
 
 class Transport(Protocol):
@@ -32,6 +35,10 @@ class Transport(Protocol):
 
     def wake(self) -> None:
         """Make the present or the next `recv` return at once."""
+
+    @property
+    def unread(self) -> int:
+        """Bytes sent that the other side has not read yet, as far as the operating system tells."""
 
     def close(self) -> None:
         """Close; the target finds that nobody is there."""
@@ -79,6 +86,14 @@ class DescriptorTransport:
         with self._closing, contextlib.suppress(BlockingIOError):
             if self._wake >= 0:
                 os.eventfd_write(self._wake, 1)
+
+    @property
+    def unread(self) -> int:
+        try:
+            queued = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, bytes(_INT.size))
+        except OSError:
+            return len(self._unsent)
+        return len(self._unsent) + int(_INT.unpack(queued)[0])
 
     def close(self) -> None:
         with self._closing:

@@ -135,6 +135,7 @@ class VirtualMachine:
         An attached debugger stays: for it the target has restarted.
         """
         assert self._kd  # noqa: S101
+        await asyncio.to_thread(self._kd.hush)
         await self._monitor.execute("stop")
         await self._monitor.load_snapshot(tag)
         if self._memory:

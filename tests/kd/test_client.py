@@ -244,6 +244,44 @@ def test_ten_restores_lose_and_double_nothing(setup: Setup, new_client: bool) ->
         live.close()
 
 
+def test_hushed_it_waits_until_all_was_read_and_sends_no_more(setup: Setup) -> None:
+    setup.client.sync(5.0)
+    setup.live.pause()
+    setup.client.interrupt()
+    setup.live.wait_until(lambda: setup.live.transport.unread > 0)
+    hushing = threading.Thread(target=setup.client.hush, args=(10.0,))
+    hushing.start()
+    hushing.join(0.2)
+    assert hushing.is_alive(), "the machine has not read it"
+    setup.live.go_on()
+    hushing.join(5.0)
+    assert not hushing.is_alive()
+    setup.live.wait_until(lambda: setup.client.held)
+    before = setup.live.target.continues
+    with pytest.raises(HungError):
+        setup.client.resume(0.3)
+    assert setup.live.target.continues == before
+    setup.client.unfreeze()
+    setup.live.wait_until(lambda: setup.live.target.idle)
+
+
+def test_what_a_dead_machine_left_unread_does_no_harm_to_the_one_that_it_becomes(setup: Setup) -> None:
+    setup.client.sync(5.0)
+    setup.live.pause()
+    state = setup.client.freeze()
+    saved = copy.deepcopy(setup.live.target)
+    setup.client.interrupt()
+    setup.live.wait_until(lambda: setup.live.transport.unread > 0)
+    setup.client.hush(0.1)
+    assert setup.live.transport.unread > 0
+    setup.client.thaw(state)
+    setup.live.go_on(saved)
+    setup.client.unfreeze()
+    setup.live.say(print_message(b"on\n"))
+    setup.client.sync(5.0)
+    assert setup.printed() == "boot\non\n"
+
+
 def test_a_flood_of_bytes_is_acknowledged_before_it_is_worked_on() -> None:
     ours, theirs = socket.socketpair()
     client = KdClient(SocketTransport(ours))

@@ -358,7 +358,8 @@ static void save(struct dump *dump)
     uint32_t context_at = 0;
     append(dump, header, sizeof header);
     save_memory(dump);
-    save_exception(dump, save_threads(dump, &context_at), context_at);
+    uint32_t thread = save_threads(dump, &context_at);
+    save_exception(dump, thread, context_at);
     save_modules(dump);
     save_system(dump);
     save_comment(dump);
