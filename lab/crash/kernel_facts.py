@@ -13,6 +13,7 @@ from lab.kd.state_change import Machine
 
 ANSWER_DEADLINE = 3.0
 """Seconds for each answer of the target."""
+UPPER_HALF = 0xFFFF_8000_0000_0000
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,13 @@ class KernelFacts:
 
 
 def is_nt(client: KdClient, timeout: float = ANSWER_DEADLINE) -> bool:
-    """Does a stopped target say where its KDDEBUGGER_DATA64 is, as 64-bit kernels do? Raises LabError."""
+    """Is a stopped target a 64-bit kernel that says where its KDDEBUGGER_DATA64 is? Raises LabError.
+
+    Such a kernel is in the upper half of the address space; a process that hosts drivers, as Wine's, is in the lower.
+    """
     version = client.version(timeout)
-    return version.machine is Machine.AMD64 and version.debugger_data != 0
+    is_kernel = min(version.kernel_base, version.debugger_data) >= UPPER_HALF
+    return version.machine is Machine.AMD64 and is_kernel
 
 
 def kernel_facts(client: KdClient, stop: StopEvent, bugcheck: Bugcheck | None) -> KernelFacts:

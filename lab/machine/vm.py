@@ -51,6 +51,8 @@ class VirtualMachine:
         self._memory: HostMemory | None = None
         self._events: asyncio.Task[None] | None = None
         self._journal = Journal(self._logs)
+        self._still = asyncio.Lock()
+        """Whoever makes the machine stand still has it: QEMU would start the machine at the end of each, for all."""
 
     @property
     def pid(self) -> int | None:
@@ -121,12 +123,13 @@ class VirtualMachine:
     async def save(self, tag: str) -> dict[str, Any]:
         """Take a snapshot of the running guest; return the KD link state that belongs to it."""
         assert self._kd  # noqa: S101
-        await self._monitor.execute("stop")
-        try:
-            link = await asyncio.to_thread(self._kd.freeze)
-            await self._monitor.save_snapshot(tag)
-        finally:
-            await self.cont()
+        async with self._still:
+            await self._monitor.execute("stop")
+            try:
+                link = await asyncio.to_thread(self._kd.freeze)
+                await self._monitor.save_snapshot(tag)
+            finally:
+                await self.cont()
         return link.to_json()
 
     async def load(self, tag: str, link: dict[str, Any]) -> None:
@@ -135,24 +138,26 @@ class VirtualMachine:
         An attached debugger stays: for it the target has restarted.
         """
         assert self._kd  # noqa: S101
-        await asyncio.to_thread(self._kd.hush)
-        await self._monitor.execute("stop")
-        await self._monitor.load_snapshot(tag)
+        async with self._still:
+            await asyncio.to_thread(self._kd.hush)
+            await self._monitor.execute("stop")
+            await self._monitor.load_snapshot(tag)
+            await asyncio.to_thread(self._kd.thaw, LinkState.from_json(link))
+            self._journal.tell(Kind.RESTORED, f"put back to the snapshot {tag!r}")
+            await self.cont()
         if self._memory:
             await asyncio.to_thread(self._memory.forget)
-        await asyncio.to_thread(self._kd.thaw, LinkState.from_json(link))
-        self._journal.tell(Kind.RESTORED, f"put back to the snapshot {tag!r}")
-        await self.cont()
 
     async def copy_disk(self, to: Path) -> None:
         """Copy the disk with its snapshots; the guest stands still meanwhile. Raises InfrastructureError."""
-        await self._monitor.execute("stop")
-        try:
-            await asyncio.to_thread(copy_disk, Path(OVERLAY), to)
-            if self._spec.firmware:
-                await asyncio.to_thread(copy_disk, Path(VARIABLES), to.with_name(VARIABLES))
-        finally:
-            await self._monitor.execute("cont")
+        async with self._still:
+            await self._monitor.execute("stop")
+            try:
+                await asyncio.to_thread(copy_disk, Path(OVERLAY), to)
+                if self._spec.firmware:
+                    await asyncio.to_thread(copy_disk, Path(VARIABLES), to.with_name(VARIABLES))
+            finally:
+                await self._monitor.execute("cont")
 
     def mark(self, text: str, scenario: str | None) -> int:
         """Write a marker into the kd log; following entries belong to `scenario`."""
@@ -183,7 +188,12 @@ class VirtualMachine:
 
     def _write_memory(self, loop: asyncio.AbstractEventLoop, path: Path) -> None:
         """For the collector's thread."""
-        asyncio.run_coroutine_threadsafe(self._monitor.dump_memory(path.resolve()), loop).result()
+
+        async def dump() -> None:
+            async with self._still:
+                await self._monitor.dump_memory(path.resolve())
+
+        asyncio.run_coroutine_threadsafe(dump(), loop).result()
 
     async def pulse(self) -> dict[str, float]:
         """What the guest has used up to now: `cpu`, seconds that its processors worked; `waited`, seconds that one of
