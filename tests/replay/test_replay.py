@@ -46,7 +46,7 @@ steps:
   - parallel:
       first: [{barrier: start}, {write: A}]
       second: [{barrier: start}, {write: B}]
-  - reader: {read: 100, expect: {text: AB}}
+  - reader: {read: 100, expect: {text: %s}}
 """
 NULL_WRITE, BUGCHECK = 1, 2
 
@@ -112,7 +112,7 @@ def test_another_failure_is_different(own: RunningLab, tmp_path: Path) -> None:
 
 
 def test_what_is_a_matter_of_luck_gets_a_rate(own: RunningLab, tmp_path: Path) -> None:
-    ends = (left_by(own, LUCK, tmp_path) for _ in range(20))
+    ends = (left_by(own, LUCK % order, tmp_path) for order in ["AB", "BA"] * 10)  # one order may be rare
     directory = next(each for each in ends if read_record(each).cause == "failed")
     done = again(own, directory, times=6)
     assert done.count(Likeness.SAME) + done.count(Likeness.DID_NOT_HAPPEN) == 6
