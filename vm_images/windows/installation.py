@@ -111,7 +111,7 @@ class Installation:
 
     def _firmware(self, seen: Seen) -> None:
         if seen.cd_read >= self._pace.cd_bytes:
-            self._enter(Phase.PREPARE, seen)
+            self._enter(Phase.PREPARE, self._with_restart_ahead(seen))
         elif _SHELL.search(self._text):
             if self._prompted is not None:
                 what = "no key was accepted at 'Press any key': the firmware went on to its shell"
@@ -126,7 +126,7 @@ class Installation:
 
     def _prepare(self, seen: Seen) -> None:
         if seen.disk_written >= self._pace.disk_bytes:
-            self._enter(Phase.COPY, seen)
+            self._enter(Phase.COPY, self._with_restart_ahead(seen))
         elif seen.resets > self._entered.resets:
             what = "the machine started anew before setup wrote to the disk"
             raise InfrastructureError(what, "Windows 11 24H2 and later need a processor with POPCNT and SSE4.2")
@@ -192,6 +192,10 @@ class Installation:
         self.passed.append(phase)
         self._text = b""
         self.stage = ""
+
+    def _with_restart_ahead(self, seen: Seen) -> Seen:
+        """A restart since the last look belongs to the phase that begins: it may be what ends it."""
+        return replace(seen, resets=self._before.resets)
 
     def _late(self, seen: Seen, seconds: float) -> bool:
         return seen.now - self._begun > seconds
