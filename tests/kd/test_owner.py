@@ -200,6 +200,17 @@ def test_an_owner_that_fails_does_not_take_the_link_with_it(caplog: pytest.LogCa
     assert "ZeroDivisionError" in caplog.text
 
 
+def stopped_kernel() -> tuple[Kernel, Wire, Recorder]:
+    """A kernel whose code can be run, which stands in a break-in that the owner asked for."""
+    kernel = Kernel()
+    kernel.end = kernel.counter
+    wire, owner = owned()
+    wire.target.kernel = kernel
+    wire.stop()
+    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    return kernel, wire, owner
+
+
 def write_breakpoint(wire: Wire, owner: Recorder, address: int) -> int:
     """The owner sets one; its handle."""
     before = len(owner.payloads("replied"))
@@ -209,12 +220,7 @@ def write_breakpoint(wire: Wire, owner: Recorder, address: int) -> int:
 
 
 def test_breakpoints_of_an_owner_that_left_are_cleared_though_the_next_one_comes_first() -> None:
-    kernel = Kernel()
-    kernel.end = kernel.counter
-    wire, owner = owned()
-    wire.target.kernel = kernel
-    wire.stop()
-    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    kernel, wire, owner = stopped_kernel()
     write_breakpoint(wire, owner, kernel.code + 0x100)
     go(wire)
     wire.session.detach(owner, wire.now)
@@ -226,12 +232,7 @@ def test_breakpoints_of_an_owner_that_left_are_cleared_though_the_next_one_comes
 
 @pytest.mark.parametrize("moment", ["held", "running"])
 def test_breakpoints_of_an_owner_that_leaves_are_cleared(moment: str) -> None:
-    kernel = Kernel()
-    kernel.end = kernel.counter
-    wire, owner = owned()
-    wire.target.kernel = kernel
-    wire.stop()
-    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    kernel, wire, owner = stopped_kernel()
     write_breakpoint(wire, owner, kernel.code + 0x100)
     removed = write_breakpoint(wire, owner, kernel.code + 0x200)
     wire.session.run.relay(requests.restore_breakpoint(removed).encode(), wire.now)
@@ -249,12 +250,8 @@ def test_breakpoints_of_an_owner_that_leaves_are_cleared(moment: str) -> None:
 
 
 def test_a_request_that_the_target_never_answers_does_not_stop_the_next() -> None:
-    kernel = Kernel()
+    kernel, wire, owner = stopped_kernel()
     kernel.silent = {Api.READ_VIRTUAL}
-    wire, owner = owned()
-    wire.target.kernel = kernel
-    wire.stop()
-    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
     wire.session.run.relay(requests.read_virtual(kernel.data, 4).encode(), wire.now)
     wire.session.run.relay(requests.get_version().encode(), wire.now)
     assert wire.run(5.0, lambda: bool(owner.payloads("replied")))
@@ -262,12 +259,7 @@ def test_a_request_that_the_target_never_answers_does_not_stop_the_next() -> Non
 
 
 def test_what_an_owner_had_when_a_snapshot_was_taken_is_nobodys_after_it_is_restored() -> None:
-    kernel = Kernel()
-    kernel.end = kernel.counter
-    wire, owner = owned()
-    wire.target.kernel = kernel
-    wire.stop()
-    assert wire.run(5.0, lambda: bool(owner.payloads("stopped")))
+    kernel, wire, owner = stopped_kernel()
     write_breakpoint(wire, owner, kernel.code + 0x100)
     again = Wire(wire.target)
     again.session.thaw(wire.freeze(), again.now)
