@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pycdlib
 import pytest
+from compact_disc import read_file
 
 from lab.errors import UsageError
 from vm_images.reactos.medium import write_medium
@@ -27,15 +28,6 @@ def write_boot_cd(path: Path, boot: bytes = b"", joliet: bool = True, folder: st
     disc.close()
 
 
-def read(cd: Path, name: str) -> bytes:
-    disc = pycdlib.PyCdlib()
-    disc.open(str(cd))
-    content = io.BytesIO()
-    disc.get_file_from_iso_fp(content, joliet_path=f"/{name}")
-    disc.close()
-    return content.getvalue()
-
-
 @pytest.fixture
 def cd(tmp_path: Path) -> Path:
     write_boot_cd(tmp_path / "boot.iso")
@@ -45,19 +37,19 @@ def cd(tmp_path: Path) -> Path:
 
 
 def test_the_lab_s_files_have_their_places(cd: Path) -> None:
-    assert read(cd, "lab/bin/traffic.exe") == b"program"
-    assert read(cd, "lab/drivers/example-direct.sys") == b"driver"
-    assert read(cd, "reactos/txtsetup.sif") == b"[Version]"
+    assert read_file(cd, "lab/bin/traffic.exe") == b"program"
+    assert read_file(cd, "lab/drivers/example-direct.sys") == b"driver"
+    assert read_file(cd, "reactos/txtsetup.sif") == b"[Version]"
 
 
 def test_setup_asks_nothing_and_starts_the_script_at_the_first_logon(cd: Path) -> None:
-    text = read(cd, "reactos/unattend.inf").decode()
+    text = read_file(cd, "reactos/unattend.inf").decode()
     assert "UnattendSetupEnabled = yes\r\n" in text
     assert text.endswith("[GuiRunOnce]\r\n" + r"%SystemRoot%\system32\cmd.exe /c D:\lab\run.cmd" + "\r\n")
 
 
 def test_what_the_script_says_goes_to_the_second_serial_port(cd: Path) -> None:
-    lines = read(cd, "lab/run.cmd").decode().split("\r\n")
+    lines = read_file(cd, "lab/run.cmd").decode().split("\r\n")
     assert r"C:\lab\bin\traffic.exe run C:\lab\run\script.txt > COM2 2>&1" in lines
     assert "echo LAB-END %ERRORLEVEL% > COM2" in lines
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
-import pycdlib
 import pytest
 import tree_sitter_powershell
+from compact_disc import read_file
 from tree_sitter import Language, Node, Parser
 
 from vm_images.windows.answer_file import Answers
@@ -35,29 +34,20 @@ def cd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "lab.iso"
 
 
-def read(cd: Path, name: str) -> bytes:
-    disc = pycdlib.PyCdlib()
-    disc.open(str(cd))
-    content = io.BytesIO()
-    disc.get_file_from_iso_fp(content, joliet_path=f"/{name}")
-    disc.close()
-    return content.getvalue()
-
-
 def test_the_answer_file_is_in_the_root_and_the_cd_is_private(cd: Path) -> None:
-    assert b"<unattend" in read(cd, "Autounattend.xml")
+    assert b"<unattend" in read_file(cd, "Autounattend.xml")
     assert cd.stat().st_mode & 0o777 == 0o600
 
 
 def test_every_file_that_the_scripts_take_from_the_cd_is_on_it(cd: Path) -> None:
     for name in ("provision.cmd", "provision.ps1", "report.ps1", "check.ps1", "winrm.pfx", "driver-test.cer"):
-        assert read(cd, f"lab/{name}")
-    assert json.loads(read(cd, "lab/settings.json")) == {"image": "win11", "pfx_password": "pfx-secret"}
+        assert read_file(cd, f"lab/{name}")
+    assert json.loads(read_file(cd, "lab/settings.json")) == {"image": "win11", "pfx_password": "pfx-secret"}
 
 
 def test_texts_have_the_line_ends_and_encoding_of_windows(cd: Path) -> None:
-    assert read(cd, "lab/provision.cmd").startswith(b"@echo off\r\n")
-    assert read(cd, "lab/provision.ps1").startswith(b"\xef\xbb\xbf#")
+    assert read_file(cd, "lab/provision.cmd").startswith(b"@echo off\r\n")
+    assert read_file(cd, "lab/provision.ps1").startswith(b"\xef\xbb\xbf#")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pycdlib
+from compact_disc import read_file
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 from wsman.conftest import Service
 from wsman.tls import TlsFront
@@ -146,22 +147,14 @@ class StandInGuest:
 
     def _take_from_cd(self, cd: Path) -> str:
         """The user's password; the certificate goes into files."""
-        found = {}
-        disc = pycdlib.PyCdlib()
-        disc.open(str(cd))
-        for name in ("Autounattend.xml", "lab/settings.json", "lab/winrm.pfx"):
-            content = io.BytesIO()
-            disc.get_file_from_iso_fp(content, joliet_path=f"/{name}")
-            found[name] = content.getvalue()
-        disc.close()
-        secret = json.loads(found["lab/settings.json"])["pfx_password"].encode()
-        key, certificate, _ = pkcs12.load_key_and_certificates(found["lab/winrm.pfx"], secret)
+        secret = json.loads(read_file(cd, "lab/settings.json"))["pfx_password"].encode()
+        key, certificate, _ = pkcs12.load_key_and_certificates(read_file(cd, "lab/winrm.pfx"), secret)
         assert key
         assert certificate
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (self.directory / "winrm.key").write_bytes(pem)
         (self.directory / "winrm.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-        answers = ET.fromstring(found["Autounattend.xml"])  # noqa: S314  # our own
+        answers = ET.fromstring(read_file(cd, "Autounattend.xml"))  # noqa: S314  # our own
         hidden = answers.findtext(f".//{{{UNATTEND}}}LocalAccount//{{{UNATTEND}}}Value")
         return base64.b64decode(hidden or "").decode("utf-16-le").removesuffix("Password")
 
