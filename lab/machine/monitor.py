@@ -42,14 +42,14 @@ class Monitor:
         except TimeoutError:
             raise HungError(f"QEMU did not open its QMP socket within {deadline:.0f} s") from None
 
-    def watch(self, on_event: Callable[[str, Mapping[str, Any]], None]) -> asyncio.Task[None]:
-        """Hand on QEMU's events, by name and data, until the connection ends or the task is cancelled."""
+    def watch(self, on_event: Callable[[str, Mapping[str, Any], float], None]) -> asyncio.Task[None]:
+        """Hand on QEMU's events until the connection ends or the task is cancelled: name, data, time in seconds."""
 
         async def pump() -> None:
             listener = EventListener()
             with self._client.listen(listener):
                 async for message in listener:
-                    on_event(str(message["event"]), _mapping(message.get("data")))
+                    on_event(str(message["event"]), _mapping(message.get("data")), _seconds(message.get("timestamp")))
 
         return asyncio.create_task(pump(), name="QMP events")
 
@@ -137,6 +137,11 @@ class Monitor:
         with contextlib.suppress(TimeoutError, QMPError, OSError, EOFError):
             async with asyncio.timeout(2):
                 await self._client.disconnect()
+
+
+def _seconds(timestamp: object) -> float:
+    parts = _mapping(timestamp)
+    return float(parts.get("seconds", 0)) + float(parts.get("microseconds", 0)) / 1e6
 
 
 def _mapping(data: object) -> Mapping[str, Any]:

@@ -98,7 +98,7 @@ class VirtualMachine:
         self._collector = Collector(self._kd, self._logs, [images], self._journal.tell, self._memory)
         self._collector.start()
 
-    def _take_event(self, name: str, data: Mapping[str, Any]) -> None:
+    def _take_event(self, name: str, data: Mapping[str, Any], _when: float) -> None:
         """What QEMU says by itself, as far as it is bad news."""
         reason = str(data.get("reason", ""))
         if name == "GUEST_PANICKED":

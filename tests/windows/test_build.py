@@ -60,6 +60,7 @@ PACE = Pace(
 )
 """Where nothing fails, nothing is hurried. The build takes all deadlines ten times, for the stand-in is emulated."""
 SOON = 0.3
+SECOND = orders(*[PAUSE] * 10)
 WIN10 = wim(element(1, "Windows 10 Enterprise Evaluation", "EnterpriseEval", 19041))
 SHORT = [SETUP, provisioning() + read_back() + orders(HANG), orders(HANG)]
 """As a good installation, with one restart."""
@@ -180,10 +181,10 @@ FAILURES = {
         [orders(READ_CD, WRITE_DISK, WRITE_DISK, HANG)], "did not restart the machine", HungError, "copy"
     ),
     "cd-again": Failure(
-        [orders(READ_CD, WRITE_DISK, WRITE_DISK, RESTART), orders(PAUSE, READ_CD, READ_CD, HANG)],
+        [orders(READ_CD, WRITE_DISK, WRITE_DISK, RESTART), orders(SECOND, READ_CD, READ_CD, HANG)],
         "started the medium again",
     ),
-    "restart-loop": Failure([SETUP, *[orders(RESTART)] * 5], "4 restarts and no first logon"),
+    "restart-loop": Failure([SETUP, *[orders(SECOND, RESTART)] * 5], "4 restarts and no first logon"),
     "no-first-logon": Failure([SETUP, orders(HANG)], "without the lab's answer file", HungError, "specialize"),
     "another-cd": Failure([SETUP, provisioning("other")], "from another CD, that of 'other'"),
     "stage-failed": Failure(

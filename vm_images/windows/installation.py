@@ -97,7 +97,9 @@ class Installation:
             Phase.PROVISION: self._provision,
             Phase.READ_BACK: self._read_back,
         }
-        if check := checks.get(self.phase):
+        passed = 0
+        while passed < len(self.passed) and (check := checks.get(self.phase)):
+            passed = len(self.passed)
             check(seen)
         self._before = seen
 
@@ -139,7 +141,7 @@ class Installation:
     def _copy(self, seen: Seen) -> None:
         if seen.resets > self._entered.resets:
             # What was read of the medium since the last look may already have been read by the next start.
-            self._enter(Phase.SPECIALIZE, replace(seen, cd_read=self._before.cd_read))
+            self._enter(Phase.SPECIALIZE, replace(seen, cd_read=max(self._before.cd_read, self._entered.cd_read)))
         elif self._still(seen):
             raise HungError(f"setup is {self._page()}")
         elif self._late(seen, self._pace.copy):

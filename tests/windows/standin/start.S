@@ -26,6 +26,10 @@ loaded:
     calll stand_in
     .globl on_nmi
 on_nmi:                                 # as a crash: starts anew in the next state, or stays off
+    xorw %ax, %ax                       # it may have come while the BIOS was at work on its own stack
+    movw %ax, %ds
+    movw %ax, %es
+    movw %ax, %ss
     movl $0x7c00, %esp
     calll crash
     .org 510
