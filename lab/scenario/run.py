@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from lab import __name__ as package
 from lab.document import printable
 from lab.errors import Cause, HungError, LabError
-from lab.incidents import Incident, Kind
-from lab.report.scenario_report import write_report
+from lab.incidents import Kind
 from lab.scenario.aftermath import Aftermath
 from lab.scenario.artifacts import ArtifactDirectory
-from lab.scenario.history import history_of
-from lab.scenario.judge import judge, judge_prompts
+from lab.scenario.comparison import compare
+from lab.scenario.judge import judge_prompts
 from lab.scenario.judge_crash import judge_crash
-from lab.scenario.kd_slice import KdSlice, is_print, log_end, read_slice
-from lab.scenario.large import fetch_large
+from lab.scenario.kd_slice import is_print, log_end, read_slice
 from lab.scenario.log_expectations import ATTRIBUTION
 from lab.scenario.model import ExpectedCrash, Isolation, Scenario
 from lab.scenario.observed import Recorder
-from lab.scenario.oracle import Answer, ask_model
 from lab.scenario.performance import Performance
-from lab.scenario.plan import LOAD_ID
 from lab.scenario.pulse import Beat, liveness
+from lab.scenario.record import Record
 from lab.scenario.render import guest_files, render
 from lab.scenario.running import RunningLab
-from lab.scenario.schedule import judge_order
-from lab.scenario.verdict import Failure, Verdict
-from lab.traffic.events import Op
-from lab.traffic.history import Operation
-from lab.traffic.order import order_json
-from lab.verifier import level_names
+from lab.scenario.verdict import Verdict
 
-RESULT_VERSION = 1
 SCRIPT = r"C:\lab\run\scenario.traffic"
 GRACE = 3.0
 """Seconds that the traffic program gets to report its own time-out before its command is given up."""
@@ -72,16 +62,10 @@ class _Run:
         self._lab = lab
         self._scenario = scenario
         self._artifacts = artifacts
-        self._timings: dict[str, float] = {}
-        self._recorder: Recorder | None = None
-        self._arranged: int | None = None
-        """What Driver Verifier was set to before the scenario, where the lab does that."""
-        self._kd = KdSlice()
-        self._aftermath = Aftermath(lab, artifacts)
+        self._record = Record(lab, scenario, artifacts, Aftermath(lab, artifacts))
         self._beats: list[Beat] = []
         self._start = 0
         """Where the scenario's part of the kd log begins."""
-        self._began = time.time()
         self._deadline = 0.0
         """When the scenario, or one of its steps, must be over; of `time.monotonic`."""
 
@@ -93,11 +77,11 @@ class _Run:
             verdict = Verdict(self._scenario, Cause.SKIPPED, f"the guest lacks {', '.join(missing)}")
         else:
             verdict = self._attempt()
-        verdict.timings = self._timings
-        verdict.kd_lines = self._own_kd.lines
-        if self._recorder:
-            verdict.operations = len(self._recorder.observed.ops)
-        self._keep(verdict)
+        verdict.timings = self._record.timings
+        verdict.kd_lines = self._record.own_kd.lines
+        if self._record.recorder:
+            verdict.operations = len(self._record.recorder.observed.ops)
+        self._record.keep(verdict)
         return verdict
 
     def _attempt(self) -> Verdict:
@@ -133,14 +117,14 @@ class _Run:
     def _crashed(self, details: list[str]) -> Verdict:
         """Bring in what the crash left, while the guest is still there."""
         with self._phase("crash"):
-            reason, lines = self._aftermath.of_crash()
+            reason, lines = self._record.aftermath.of_crash()
             with suppress(LabError):
                 self._lab.sync(SYNC_TIMEOUT_HUNG)
-            self._kd = read_slice(self._lab.kd_log, self._start)
+            self._record.kd = read_slice(self._lab.kd_log, self._start)
         return self._ended(Cause.CRASHED, reason, [*lines, *details])
 
-    def _ended(self, cause: Cause, reason: str, details: list[str]) -> Verdict:
-        return Verdict(self._scenario, cause, printable(reason.replace("\n", "; "), 500), details=details)
+    def _ended(self, cause: Cause, reason: str, details: Sequence[str] = ()) -> Verdict:
+        return Verdict.ended(self._scenario, cause, reason, list(details))
 
     def _held(self, stop: str, details: list[str]) -> Verdict:
         verdict = self._ended(Cause.HUNG, f"stopped at {stop}; attach: lab kd shell", details)
@@ -153,7 +137,7 @@ class _Run:
         try:
             yield
         finally:
-            self._timings[name] = round(time.monotonic() - start, 3)
+            self._record.timings[name] = round(time.monotonic() - start, 3)
 
     def _perform(self) -> Verdict:
         with self._phase("prepare"):
@@ -165,7 +149,7 @@ class _Run:
             with suppress(LabError):
                 self._lab.mark(None, f"end {self._scenario.id}")
                 self._lab.debugger(None)
-            self._kd = read_slice(self._lab.kd_log, start)
+            self._record.kd = read_slice(self._lab.kd_log, start)
 
     def _prepare(self) -> str:
         """Everything into the guest; returns the path of the traffic program there."""
@@ -177,17 +161,12 @@ class _Run:
         ensure = {"driver": self._lab.ensure_driver, "program": self._lab.ensure_program}
         paths = {file: ensure[file.kind](file.name) for file in guest_files(self._scenario)}
         markers = self._scenario.is_announced and ATTRIBUTION in self._lab.capabilities
-        self._arranged = self._lab.arrange_verifier(self._scenario.verifier, self._scenario.driver.name)
+        self._record.arranged = self._lab.arrange_verifier(self._scenario.verifier, self._scenario.driver.name)
         verify = self._scenario.verifier.tokens(self._lab.capabilities)
         script = render(self._scenario, paths, markers=markers, verify=verify)
         self._artifacts.write("script.txt", script)
         self._lab.guest.put(script.encode(), SCRIPT)
         return self._lab.ensure_traffic()
-
-    def _loaded(self) -> Op | None:
-        """The load of the driver, if it succeeded."""
-        load = self._recorder.observed.ops.get(LOAD_ID) if self._recorder else None
-        return load if load and load.ok else None
 
     def _observe(self, start: int, program: str) -> Verdict:
         """From the first marker to the verdict; whatever ends it, the traffic program's events are on disk."""
@@ -196,9 +175,9 @@ class _Run:
         hung: HungError | None = None
         code: int | None = 0
         with self._phase("traffic"), self._artifacts.file("events.jsonl").open("w", encoding="ascii") as events:
-            self._recorder = Recorder(events)
+            self._record.recorder = Recorder(events)
             argv = [program, "run", SCRIPT]
-            performance = Performance(self._lab.guest, argv, self._recorder.line, self._scenario.timeout + GRACE)
+            performance = Performance(self._lab.guest, argv, self._record.recorder.line, self._scenario.timeout + GRACE)
             try:
                 code = performance.wait(self._watch, self._is_hung)
             except HungError as error:
@@ -211,17 +190,17 @@ class _Run:
             with self._phase("sync"):
                 hung = self._sync(hung)
         with self._phase("check"):
-            self._kd = read_slice(self._lab.kd_log, start)
-            return self._decide(self._recorder, code, hung)
+            self._record.kd = read_slice(self._lab.kd_log, start)
+            return self._decide(self._record.recorder, code, hung)
 
     def _watch(self) -> bool:
         """Feel the guest's pulse once a second. Is it dead?"""
         now = time.monotonic()
-        if self._recorder and (not self._beats or now - self._beats[-1].t >= BEAT):
+        if self._record.recorder and (not self._beats or now - self._beats[-1].t >= BEAT):
             with suppress(LabError):
                 used = self._lab.pulse()
                 self._beats.append(
-                    Beat(now, used["cpu"], used["disk"], len(self._recorder.observed.ops), used["waited"])
+                    Beat(now, used["cpu"], used["disk"], len(self._record.recorder.observed.ops), used["waited"])
                 )
         return any(each.cause is not None for each in self._lab.incidents())
 
@@ -233,7 +212,7 @@ class _Run:
 
     def _is_hung(self) -> bool:
         """Has the traffic program run out of time? It would go on to end its processes, which a driver may hold."""
-        if self._recorder is None or self._recorder.observed.timeout is None:
+        if self._record.recorder is None or self._record.recorder.observed.timeout is None:
             return False
         self._deadline = min(self._deadline, time.monotonic())
         return not list(judge_prompts(self._scenario, read_slice(self._lab.kd_log, self._start)))
@@ -259,9 +238,9 @@ class _Run:
             return self._ended(Cause.GUEST_LOST, lost, self._pending(recorder))
         if held is not None:
             return self._held(held, self._pending(recorder))
-        forbidden = list(judge_prompts(self._scenario, self._kd))
+        forbidden = list(judge_prompts(self._scenario, self._record.kd))
         if forbidden and (hung or seen.timeout):
-            return self._failed(forbidden)
+            return Verdict.failed(self._scenario, forbidden)
         if seen.timeout is not None or hung is not None:
             return self._hung(recorder, hung)
         refused = [fault for fault in seen.faults if not fault.id]
@@ -269,20 +248,20 @@ class _Run:
             what = f": {refused[0].what}" if refused else ""
             reason = f"the traffic program gave up, exit code {code}{what}"
             return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
-        loaded = self._loaded()
-        if loaded and (self._verified() or 0) != self._scenario.verifier.level(self._lab.capabilities):
-            ran = ", ".join(self._ran() or ["nothing"])
-            return self._ended(Cause.INFRASTRUCTURE, f"Driver Verifier checked {ran}, not what was asked for", [])
-        return self._compare(recorder)
+        loaded = self._record.loaded()
+        if loaded and (self._record.verified() or 0) != self._scenario.verifier.level(self._lab.capabilities):
+            ran = ", ".join(self._record.ran() or ["nothing"])
+            return self._ended(Cause.INFRASTRUCTURE, f"Driver Verifier checked {ran}, not what was asked for")
+        return compare(self._record, recorder.observed)
 
     def _as_wanted(self, wanted: ExpectedCrash, crashed: Verdict, recorder: Recorder) -> Verdict:
         """The verdict on a crash that had to come: what came before it is judged, and whether it is the right one."""
-        differences = judge_crash(wanted, self._aftermath.crash)
+        differences = judge_crash(wanted, self._record.aftermath.crash)
         if differences:
             crashed.failures = differences
             crashed.reason += f" (the scenario has to end in {wanted})"
             return crashed
-        return self._compare(recorder)
+        return compare(self._record, recorder.observed)
 
     def _pending(self, recorder: Recorder) -> list[str]:
         if recorder.observed.done and not recorder.observed.timeout:
@@ -304,127 +283,13 @@ class _Run:
     def _looked_into(self, reason: str, pending: list[str], faults: list[str]) -> Verdict:
         """Say how the guest was, then stop it and see where everybody stands."""
         now = time.time()
-        prints = [(now - entry["t"], entry["text"]) for entry in self._kd.entries if is_print(entry)]
+        prints = [(now - entry["t"], entry["text"]) for entry in self._record.kd.entries if is_print(entry)]
         state = liveness(self._beats, prints, time.monotonic())
         verdict = self._ended(Cause.HUNG, f"{reason}; {state}", [f"not returned: {each}" for each in pending] + faults)
         late = time.monotonic() - self._deadline
         with self._phase("hang"):
-            verdict.details += self._aftermath.of_hang(reason, state, pending, late)
+            verdict.details += self._record.aftermath.of_hang(reason, state, pending, late)
         return verdict
-
-    @property
-    def _own_kd(self) -> KdSlice:
-        """What the scenario's own driver printed: not the unloading of the one before it."""
-        if self._scenario.isolation is Isolation.NONE:
-            return self._kd
-        return self._kd.since_load(self._scenario.driver.file.name)
-
-    def _compare(self, recorder: Recorder) -> Verdict:
-        scenario, seen = self._scenario, recorder.observed
-        history = history_of(scenario, seen)
-        failures = [*judge_prompts(scenario, self._kd), *judge_order(scenario, seen.order.blocks)]
-        failures += judge(scenario, seen, self._own_kd, history)
-        if scenario.crash is not None and self._aftermath.crash is None:
-            failures = judge_crash(scenario.crash, None) + failures
-        answer = self._ask_model(history)
-        failures += answer.failures(contradiction_wanted=scenario.is_contradicted)
-        if failures:
-            return self._failed(failures)
-        if answer.undecided and not answer.contradictions:
-            return self._ended(Cause.INFRASTRUCTURE, answer.undecided[0], answer.undecided)
-        return Verdict(scenario, Cause.PASSED)
-
-    def _ask_model(self, history: list[Operation]) -> Answer:
-        model = self._scenario.judged_by
-        if model is None:
-            return Answer()
-        answer = ask_model(model, self._scenario.device, history)
-        if answer.contradictions:
-            self._artifacts.write("contradiction.txt", answer.text() + "\n")
-        for number, picture in enumerate(answer.pictures(), 1):
-            self._artifacts.write(f"contradiction-{number}.svg", picture)
-        return answer
-
-    def _failed(self, failures: list[Failure]) -> Verdict:
-        first = failures[0]
-        step = f"step {first.step}, " if first.step else ""
-        reason = f"{step}{first.what}: expected {first.expected}, got {first.got}"
-        verdict = self._ended(Cause.FAILED, reason, [])
-        verdict.failures = failures
-        return verdict
-
-    def _keep(self, verdict: Verdict) -> None:
-        artifacts, scenario = self._artifacts, self._scenario
-        artifacts.copy(scenario.path, "scenario.yaml")
-        artifacts.write_lines("kd.jsonl", self._kd.raw)
-        artifacts.write_lines("kd.log", self._own_kd.lines)
-        if self._recorder:
-            verdict.details += fetch_large(scenario, self._recorder.observed, self._lab.guest, artifacts.directory)
-            history = history_of(scenario, self._recorder.observed)
-            if scenario.schedule:
-                seen = self._recorder.observed.order.blocks
-                artifacts.write_json("order.json", order_json(seen, scenario.schedule.to_json()))
-            artifacts.write_lines("history.jsonl", (operation.to_json() for operation in history))
-        artifacts.write_json("result.json", self._result(verdict))
-        if not verdict.is_good:
-            self._explain()
-
-    def _explain(self) -> None:
-        """Make the directory stand for itself: a report, and what it takes to run the scenario again."""
-        try:
-            self._lab.keep_inputs(self._scenario, self._artifacts.directory)
-            write_report(self._artifacts.directory, self._artifacts.path)
-        except Exception:  # The verdict is worth more than its report.
-            self._artifacts.write("no-report.txt", traceback.format_exc())
-
-    def _result(self, verdict: Verdict) -> dict[str, Any]:
-        scenario = self._scenario
-        return {
-            "v": RESULT_VERSION,
-            "scenario": scenario.id,
-            "file": str(scenario.path),
-            "point": dict(scenario.point),
-            "description": scenario.description,
-            "driver": scenario.driver.name,
-            "isolation": scenario.isolation.value,
-            "tags": list(scenario.tags),
-            "seed": scenario.seed,
-            "known_issue": str(scenario.known_issue) if scenario.known_issue else None,
-            "known": verdict.is_known,
-            "schedule": scenario.schedule_json,
-            "verifier": {"asked": scenario.verifier.to_json(), "ran": self._ran()},
-            "began": round(self._began, 3),
-            "cause": verdict.cause.value,
-            "reason": verdict.reason,
-            "details": verdict.details,
-            "failures": [failure.to_json() for failure in verdict.failures],
-            "operations": verdict.operations,
-            "timings": dict(verdict.timings),
-            "incidents": [each.to_json() for each in self._incidents()],
-            **self._aftermath.to_json(),
-            "from": self._attestation(),
-        }
-
-    def _ran(self) -> list[str] | None:
-        """What of Driver Verifier was in force; None if the guest said nothing."""
-        level = self._verified()
-        return None if level is None else level_names(level)
-
-    def _verified(self) -> int | None:
-        """The flags that the loaded driver was checked with, by who set them: the lab, or the script."""
-        loaded = self._loaded()
-        if loaded is None or self._arranged is not None:
-            return self._arranged if loaded else None
-        return loaded.verified
-
-    def _incidents(self) -> list[Incident]:
-        return self._lab.incidents() if self._recorder else []
-
-    def _attestation(self) -> dict[str, Any]:
-        try:
-            return self._lab.attestation()
-        except LabError as error:
-            return {"unknown": str(error)}
 
 
 def own_mistake(error: Exception) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.document import display_path
+from lab.document import display_path, printable
 from lab.errors import Cause
 from lab.scenario.model import Scenario
 
 MAX_KD_LINES = 40
 MAX_FAILURES = 10
+MAX_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,22 @@ class Verdict:
     artifacts: Path | None = None
     held: bool = False
     """The guest is stopped in the kernel debugger and stays so, for a human to look."""
+
+    @classmethod
+    def ended(cls, scenario: Scenario, cause: Cause, reason: str, details: list[str]) -> Verdict:
+        """One that did not pass; the reason may be the guest's words."""
+        return cls(scenario, cause, printable(reason.replace("\n", "; "), MAX_REASON), details=details)
+
+    @classmethod
+    def failed(cls, scenario: Scenario, failures: list[Failure]) -> Verdict:
+        """The first of what did not hold is the reason."""
+        first = failures[0]
+        step = f"step {first.step}, " if first.step else ""
+        verdict = cls.ended(
+            scenario, Cause.FAILED, f"{step}{first.what}: expected {first.expected}, got {first.got}", []
+        )
+        verdict.failures = failures
+        return verdict
 
     @property
     def is_good(self) -> bool:
