@@ -101,7 +101,7 @@ def _lab_here(options: argparse.Namespace, kept: Kept) -> Config:
             raise
     root = _own_root()
     root.mkdir(parents=True, exist_ok=True)
-    return replace(kept.config, root=root)
+    return replace(kept.own_config, root=root)
 
 
 def _own_root() -> Path:

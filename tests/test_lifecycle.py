@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -14,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pefile
 import pytest
 
 from lab import bringup
 from lab.config import load_config
+from lab.errors import CrashedError
 from lab.machine.instance import Instance
 from lab.machine.qemu import free_ports
 from lab.progress import Silent
@@ -203,6 +206,31 @@ def test_missing_and_wrong_files_are_told_before_anything_starts(root: Path, tmp
         assert words in ran.stderr
         assert "Traceback" not in ran.stderr
         assert not (tmp_path / ".lab" / "vm" / "overlay.qcow2").exists()
+
+
+def test_a_driver_that_crashes_when_it_is_loaded_is_told_with_its_report(root: Path, tmp_path: Path) -> None:
+    """It calls a routine that no kernel has."""
+    run(root, "down")
+    good = (root / "lab.yaml").read_text()
+    built = ROOT / "driver" / "build" / "example-buffered"
+    shutil.copyfile(built.with_suffix(".pdb"), tmp_path / "example-buffered.pdb")
+    image = built.with_suffix(".sys").read_bytes().replace(b"IoCreateDevice\0", b"IoCreateDevicX\0")
+    driver = tmp_path / "example-buffered.sys"
+    driver.write_bytes(image)
+    pe = pefile.PE(data=image)
+    pe.OPTIONAL_HEADER.CheckSum = pe.generate_checksum()
+    pe.write(str(driver))
+    try:
+        (root / "lab.yaml").write_text(good.replace(str(built.with_suffix(".sys")), str(driver)))
+        ran = run(root, "up")
+    finally:
+        (root / "lab.yaml").write_text(good)
+    assert ran.returncode == CrashedError.exit_code, ran.stderr
+    assert "example-buffered.sys crashed while it was loaded: KMODE_EXCEPTION_NOT_HANDLED (0x1E)" in ran.stderr
+    assert "the guest has no ntoskrnl.exe!IoCreateDevicX, in example-buffered!Example_Start entry.c:" in ran.stderr
+    report = Path(ran.stderr.partition("read the report: ")[2].split("\n")[0])
+    assert "example-buffered!DriverEntry" in report.read_text()
+    assert gzip.decompress(report.with_name("crash.dmp.gz").read_bytes()).startswith(b"MDMP")
 
 
 def test_without_qemu_the_package_to_install_is_told(root: Path, tmp_path: Path) -> None:

@@ -36,6 +36,12 @@ class Kept:
         return self._inputs / TRAFFIC
 
     @property
+    def own_config(self) -> Config:
+        """For a lab of its own: without the programs that lab.yaml names and the scenario did not use."""
+        programs = {name: file for name, file in self.config.programs.items() if file.is_file()}
+        return replace(self.config, programs=programs)
+
+    @property
     def image(self) -> str:
         """Digest of the guest image that it ran on; empty when nobody knows."""
         return self.record.text("from", "image")

@@ -92,6 +92,7 @@ def test_the_directory_alone_is_enough(kept: Path, project: Path, tmp_path: Path
 def test_what_was_not_used_is_not_kept(kept: Path) -> None:
     assert not (kept / "replay" / "drivers" / "two.sys").exists()
     assert not (kept / "replay" / "programs" / "unused.exe").exists()
+    assert list(Kept(kept).own_config.programs) == ["tool.exe"]
 
 
 @pytest.mark.parametrize("given", ["kept/order.json", "../orders", "{absolute}/order.json"])

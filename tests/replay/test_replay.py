@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -128,3 +130,12 @@ def test_a_moved_directory_runs_with_its_own_driver(own: RunningLab, tmp_path: P
         file = own.config.drivers["example-fault"].file.with_suffix(f".{name}")
         shutil.copyfile(own.config.drivers["example-buffered"].file.with_suffix(f".{name}"), file)
     assert list(again(own, moved).verdict()) == ["same"]
+
+
+def test_a_directory_alone_gets_a_lab_of_its_own(own: RunningLab, tmp_path: Path) -> None:
+    """No lab.yaml leads to it; programs that the project names and the scenario did not use are not there."""
+    assert own.config.programs
+    directory = left_by(own, FAILS, tmp_path)
+    command = [sys.executable, "-m", "lab", "replay", str(directory)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "same"), ran.stdout + ran.stderr

@@ -102,6 +102,39 @@ def test_a_hang_tells_who_waits_for_what(session: ScenarioSession, lab: RunningL
     assert_lab_is_good(session, lab, tmp_path)
 
 
+SLOW = """
+  - a: {open: FAULT}
+  - a: {repeat: {times: 10000, steps: [{write: hello}]}}
+"""
+REPEATING = """
+  - a: {open: FAULT}
+  - a: {ioctl: burst, input: {count: 1000000}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind", "words"),
+    [
+        pytest.param(SLOW, "slow", "it still gets on", id="slow"),
+        pytest.param(REPEATING, "repeating", "one print comes without end", id="repeating"),
+        pytest.param(fault(10), "computing", "it is busy, but nothing comes of it", id="computing"),
+    ],
+)
+def test_a_hang_says_what_the_guest_did_instead(
+    session: ScenarioSession, lab: RunningLab, tmp_path: Path, steps: str, kind: str, words: str
+) -> None:
+    verdict = run(session, lab, tmp_path, steps, timeout=9)
+    assert verdict.cause is Cause.HUNG, verdict.report()
+    assert f"{kind}: {words}" in verdict.reason
+    assert verdict.artifacts
+    result = json.loads((verdict.artifacts / "result.json").read_text())
+    assert result["hang"]["liveness"] == kind
+    assert result["hang"]["seconds_after_deadline"] < VERDICT_WITHIN
+    if kind == "computing":
+        assert "Fault_EndlessLoop" in (verdict.artifacts / "hang.txt").read_text()
+    assert_lab_is_good(session, lab, tmp_path)
+
+
 def test_a_driver_host_that_was_killed_by_hand_costs_the_next_scenario_nothing(
     session: ScenarioSession, lab: RunningLab, tmp_path: Path
 ) -> None:
@@ -167,6 +200,20 @@ def test_vm_that_dies_is_started_again(session: ScenarioSession, lab: RunningLab
         verdict = ending.result()
     assert verdict.cause is Cause.GUEST_LOST, verdict.report()
     assert "SIGKILL" in verdict.report()
+    assert_lab_is_good(session, lab, tmp_path)
+
+
+def test_a_guest_that_shuts_down_is_lost_and_started_again(
+    session: ScenarioSession, lab: RunningLab, tmp_path: Path
+) -> None:
+    assert_lab_is_good(session, lab, tmp_path)
+    with futures.ThreadPoolExecutor() as pool:
+        ending = pool.submit(run, session, lab, tmp_path, fault(8), 60)
+        time.sleep(4)
+        call(lab.instance, "power-button")
+        verdict = ending.result()
+    assert verdict.cause is Cause.GUEST_LOST, verdict.report()
+    assert "the guest shut down its machine (guest-shutdown)" in verdict.reason
     assert_lab_is_good(session, lab, tmp_path)
 
 
