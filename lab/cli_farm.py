@@ -77,17 +77,20 @@ def _worker(options: argparse.Namespace) -> int:
 
     directory = options.directory.resolve()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    slots = options.slots if options.slots is not None else _fitting(directory)
     guests = options.guest or ["wine"]
+    slots = options.slots if options.slots is not None else _fitting(directory, guests)
     asyncio.run(serve_workers(options.address, options.certificates, directory, slots, guests, _tell))
     return 0
 
 
-def _fitting(directory: Path) -> int:
-    from lab.worker_vm import budget
+def _fitting(directory: Path, guests: list[str]) -> int:
+    """VMs of the largest guest that this host has an image of."""
+    from lab.machine.budget import measure
+    from lab.machine.image import load_image
+    from vm_images.choice import images_of
 
-    room = budget(directory)
-    return max(1, room.fitting) if room else 1
+    machines = [load_image(image).machine for guest in guests for image in images_of(guest)]
+    return max(1, min((measure(machine, directory).fitting for machine in machines), default=1))
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -97,7 +97,7 @@ def _space(config: Config) -> str:
 
 
 def _vms(config: Config) -> str:
-    room = budget(config.root)
+    room = budget(config)
     if room is None:
         return "known when there is a guest image"
     if not room.fitting:

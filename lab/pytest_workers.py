@@ -161,11 +161,12 @@ def _wants_vms(config: pytest.Config) -> bool:
 
 def _budget(config: pytest.Config) -> Budget | None:
     """What there is for VMs, if they are wanted and there is an image."""
+    from lab.config import CONFIG_NAME, load_config
     from lab.worker_vm import budget
 
     root = _lab_of(config) if _wants_vms(config) else None
     try:
-        return budget(root) if root else None
+        return budget(load_config(root / CONFIG_NAME)) if root else None
     except LabError:
         return None  # Whoever brings the lab up tells it better.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from lab.bringup import down, up
 from lab.config import Config
@@ -13,7 +12,7 @@ from lab.machine.budget import Budget, measure
 from lab.machine.image import load_image
 from lab.progress import Progress, Silent
 from lab.running import RunningLab, instance_of
-from vm_images.wine import find_image
+from vm_images.choice import find_image
 
 MOST = 1000
 
@@ -62,7 +61,7 @@ class WorkerVm:
             self._lock.close()
 
 
-def budget(root: Path) -> Budget | None:
-    """What this host has for VMs of the lab in `root`; None before there is a guest image. Raises LabError."""
-    directory = find_image()
-    return measure(load_image(directory).machine, root / ".lab") if directory else None
+def budget(config: Config) -> Budget | None:
+    """What this host has for VMs of this lab; None before there is a guest image. Raises LabError."""
+    directory = find_image(config)
+    return measure(load_image(directory).machine, config.root / ".lab") if directory else None

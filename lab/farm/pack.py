@@ -18,7 +18,7 @@ from lab.machine.image import load_image
 from lab.running import TRAFFIC_PROGRAM
 from lab.scenario.load import load_scenarios
 from lab.scenario.model import Scenario
-from vm_images.wine import find_image
+from vm_images.choice import find_image
 
 TRAFFIC = ".traffic.exe"
 _NOT_SENT = ("build", "coverage")
@@ -62,7 +62,7 @@ class Pack:
 
 def put_lab(config: Config, store: Store, scenarios: Sequence[Path], drill: Path | None = None) -> Pack:
     """Put a lab and its guest image into the store. Raises UsageError, InfrastructureError."""
-    directory = find_image()
+    directory = find_image(config)
     if directory is None:
         raise InfrastructureError("there is no guest image yet", "build it: lab image")
     with tempfile.TemporaryDirectory() as folder:

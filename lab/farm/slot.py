@@ -26,8 +26,7 @@ from lab.scenario.load import load_scenarios
 from lab.scenario.model import Scenario
 from lab.scenario.session import ScenarioSession
 from lab.worker_vm import WorkerVm
-from vm_images.wine import find_image, recipe_digest
-from vm_images.wine.cache import image_directory
+from vm_images.choice import has_image, image_place
 
 if TYPE_CHECKING:
     from lab.running import RunningLab
@@ -70,18 +69,17 @@ class Slot:
         root = self._home / "trees" / job.tree[:32]
         if self._tree != job.tree:
             self._end()
-            self._bring_image(job, store)
             lay_tree(self._shelf, store, job.tree, root)
+            self._bring_image(job, store, root)
             self._tree = job.tree
         return root
 
-    def _bring_image(self, job: Job, store: Store) -> None:
-        if find_image(job.image) is not None:
+    def _bring_image(self, job: Job, store: Store, root: Path) -> None:
+        config = _built(root)
+        if has_image(config, job.image):
             return
-        if job.image != recipe_digest():
-            raise InfrastructureError(f"this worker's lab makes another image than {job.image[:16]}", "update it")
-        lay_tree(self._shelf, store, job.image_tree, image_directory(job.image))
-        if find_image(job.image) is None:
+        lay_tree(self._shelf, store, job.image_tree, image_place(config, job.image))
+        if not has_image(config, job.image):
             raise InfrastructureError(f"the guest image {job.image[:16]} came incomplete")
 
     def _scenario(self, job: Job, store: Store, root: Path) -> Manifest:

@@ -41,7 +41,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (image / "manifest.json").write_text(json.dumps(manifest))
     for name in ("base.qcow2", "vmlinuz", "initrd.img"):
         (image / name).write_text(name)
-    monkeypatch.setattr(lab.farm.pack, "find_image", lambda: image)
+    monkeypatch.setattr(lab.farm.pack, "find_image", lambda _config: image)
     return root
 
 

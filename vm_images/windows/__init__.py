@@ -1,5 +1,5 @@
 """The Windows guest image: built unattended in QEMU from the user's own installation medium."""
 
-from vm_images.windows.images import DEFAULT_NAME, find_image
+from vm_images.windows.images import DEFAULT_NAME, all_images, find_image, image_directory
 
-__all__ = ["DEFAULT_NAME", "find_image"]
+__all__ = ["DEFAULT_NAME", "all_images", "find_image", "image_directory"]

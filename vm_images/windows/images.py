@@ -21,6 +21,11 @@ def find_image(name: str) -> Path:
     directory = image_directory(name)
     if (directory / "manifest.json").is_file():
         return directory
-    there = [each.parent.name.removeprefix(_PREFIX) for each in images_directory().glob(f"{_PREFIX}*/manifest.json")]
-    what = f"there is no Windows image {name!r}" + (f", only {', '.join(sorted(there))}" if there else "")
+    there = [each.name.removeprefix(_PREFIX) for each in all_images()]
+    what = f"there is no Windows image {name!r}" + (f", only {', '.join(there)}" if there else "")
     raise UsageError(what, f"build it from your own medium: lab image build windows --iso Win.iso --name {name}")
+
+
+def all_images() -> list[Path]:
+    """The directories of all complete images."""
+    return [each.parent for each in sorted(images_directory().glob(f"{_PREFIX}*/manifest.json"))]
