@@ -18,8 +18,10 @@ from lab.farm.store import Store
 from lab.farm.tree import bring_files
 from lab.nightly import Plan, Runner
 from lab.progress import Progress
-from lab.report.run_files import finish_run
+from lab.report.record import HTML
+from lab.report.run_files import finish_run, write_run
 from lab.report.run_record import Outcome, read_run
+from lab.report.scenario_report import write_report
 from lab.results.record import artifacts_of, record
 from lab.scenario.artifacts import ArtifactDirectory, new_run_name
 from lab.scenario.files import scenario_files
@@ -100,7 +102,7 @@ class FarmRunner(Runner):
                 self._keep_part(ended)
 
     def _keep(self, ended: Ended, run: _Repetition) -> None:
-        """Into the run's directory."""
+        """Into the run's directory; the report is made anew, for it says where to find what it speaks of."""
         job, manifest = ended.job, ended.manifest
         run.is_whole &= manifest.cause != Cause.INFRASTRUCTURE.value
         if not manifest.files:
@@ -108,6 +110,8 @@ class FarmRunner(Runner):
             return
         with ArtifactDirectory(run.directory, job.name) as place:
             bring_files(self._store, manifest.files, place.directory)
+            if (place.directory / HTML).is_file():
+                write_report(place.directory, place.path)
             place.write_json("farm.json", {"job": job.id, "worker": ended.worker, "before": list(ended.attempts)})
 
     def _keep_part(self, ended: Ended) -> None:
@@ -117,8 +121,12 @@ class FarmRunner(Runner):
         self._statuses[ended.job.kind] = manifest.status
         to = artifacts_of(self._root) / manifest.directory
         bring_files(self._store, manifest.files, to)
+        for report in to.glob(f"*/{HTML}"):
+            write_report(report.parent)
         if ended.job.kind == DRILL:
-            record(read_run(to))
+            run = read_run(to)
+            write_run(run)
+            record(run)
 
     def _finish(self, run: _Repetition) -> int:
         """As pytest's exit status."""
