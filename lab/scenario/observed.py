@@ -33,10 +33,14 @@ class Observed:
         if self.timeout and self.timeout.pending:
             steps = {step.id: step for step in scenario.steps}
             return [
-                f"step {printable(item.id)}, {_words(steps.get(item.id), item.actor, item.op)} (for {item.for_ms} ms)"
+                f"{_place(item.id)}{_words(steps.get(item.id), item.actor, item.op)} (for {item.for_ms} ms)"
                 for item in self.timeout.pending
             ]
         return [f"step {step.id}, {step.text}" for step in _unanswered(scenario, self.ops)]
+
+
+def _place(step: str) -> str:
+    return f"step {printable(step)}, " if step else ""
 
 
 def _words(step: Step | None, actor: str, op: str) -> str:

@@ -100,7 +100,7 @@ class Out:
 
 @dataclass(frozen=True)
 class Pending:
-    """An operation that had not returned when time ran out."""
+    """An operation that had not returned when time ran out; no id: the process itself has not begun, or not ended."""
 
     actor: str
     id: str
@@ -287,7 +287,7 @@ def _out(fields: _Fields) -> Event:
 
 def _timeout(fields: _Fields) -> Event:
     pending = tuple(
-        Pending(item.text("actor"), item.text("id"), item.text("op"), item.number("for_ms"))
+        Pending(item.text("actor"), item.text("id", None) or "", item.text("op"), item.number("for_ms"))
         for item in fields.objects("pending")
     )
     return Timeout(fields.text("id", None) or "", fields.text("what", ""), pending)

@@ -59,9 +59,9 @@ class _Window:
 def explain(part: Part, model: Model, deadline: float = DEADLINE) -> Explanation:
     """The smallest explanation that can be found in about `deadline` seconds, of a part that is not linearizable."""
     search = part.search
-    end = time.monotonic() + deadline
+    end = time.thread_time() + deadline
     last = search.furthest
-    windows = _windows(search, last, time.monotonic() + deadline / 2)
+    windows = _windows(search, last, time.thread_time() + deadline / 2)
     window = min(windows, key=lambda each: _simplicity(each, model))
     core = _core(search, window, last, end)
     culprit = search.course.returns[last].unit.source
@@ -120,7 +120,7 @@ def _core(search: Search, window: _Window, last: int, end: float) -> list[Unit]:
     kept = dict.fromkeys(unit.source.number for unit in window.units)
     culprit = search.course.returns[last].unit.source.number
     for number in list(kept):
-        if number == culprit or time.monotonic() > end:
+        if number == culprit or time.thread_time() > end:
             continue
         fewer = [other for other in kept if other != number]
         if _still_fails(search, window, last, fewer):
@@ -130,7 +130,7 @@ def _core(search: Search, window: _Window, last: int, end: float) -> list[Unit]:
 
 def _still_fails(search: Search, window: _Window, last: int, kept: Iterable[int]) -> bool:
     course = _excused(search.course, window, last, frozenset(kept))
-    trial = Search(course, search.model, time.monotonic() + _TRIAL)
+    trial = Search(course, search.model, time.thread_time() + _TRIAL)
     return trial.run(window.start) is Decision.NOT_LINEARIZABLE
 
 

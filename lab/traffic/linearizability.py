@@ -163,7 +163,7 @@ class Search:
                 self.cuts.setdefault(at, set()).add(state)
             self.furthest = max(self.furthest, at)
             self.looked_at += 1
-            if self.looked_at % _LOOK_AT_CLOCK == 0 and time.monotonic() > self.deadline:
+            if self.looked_at % _LOOK_AT_CLOCK == 0 and time.thread_time() > self.deadline:
                 return Decision.UNDECIDED
             if not item.unit.is_certain:
                 todo.append((at + 1, state, done))
@@ -182,7 +182,7 @@ class Search:
         while todo:
             state, done = todo.pop()
             self.looked_at += 1
-            if self.looked_at % _LOOK_AT_CLOCK == 0 and time.monotonic() > self.deadline:
+            if self.looked_at % _LOOK_AT_CLOCK == 0 and time.thread_time() > self.deadline:
                 raise TimeoutError
             if done & bit or not item.unit.is_certain:
                 after.add((state, done & ~bit))
@@ -256,7 +256,7 @@ class _Running:
 
 def check(operations: Iterable[Operation], model: Model, deadline: float = DEADLINE) -> Iterator[Part]:
     """Judge each part of the history; together they take `deadline` seconds at most."""
-    end = time.monotonic() + deadline
+    end = time.thread_time() + deadline
     for key, part in split(operations, model).items():
         search = Search(course_of(units_of(part, model)), model, end)
         decision = search.run([(model.start(), 0)])

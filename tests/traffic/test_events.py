@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import InfrastructureError
-from lab.traffic.events import MAX_LINE, Done, EventError, Exit, Hello, Op, Out, Timeout, parse_event
+from lab.traffic.events import MAX_LINE, Done, EventError, Exit, Hello, Op, Out, Pending, Timeout, parse_event
 
 RECORDINGS = Path(__file__).parents[1] / "scenario" / "recordings"
 
@@ -30,6 +30,11 @@ def test_an_operation() -> None:
     )
     assert isinstance(op, Op)
     assert (op.id, op.actor, op.moved, op.data, op.t1 - op.t0, op.gone) == ("3", "a", 2, b"hi", 4, False)
+
+
+def test_a_process_that_does_not_end_is_at_no_step() -> None:
+    line = '{"e":"timeout","id":null,"pending":[{"actor":"w","id":null,"op":"end","for_ms":14806}],"what":"held"}'
+    assert parse_event(line) == Timeout("", "held", (Pending("w", "", "end", 14806),))
 
 
 def test_pending_operations_of_a_timeout() -> None:
