@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ PACE = Pace(
 )
 """Where nothing fails, nothing is hurried. The build takes all deadlines ten times, for the stand-in is emulated."""
 SOON = 0.3
+NOTHING: Mapping[str, bytes] = {}
 SECOND = orders(*[PAUSE] * 10)
 WIN10 = wim(element(1, "Windows 10 Enterprise Evaluation", "EnterpriseEval", 19041))
 SHORT = [SETUP, provisioning() + read_back() + orders(HANG), orders(HANG)]
@@ -91,8 +92,10 @@ def built(boot: bytes, cache: Path, guest: StandInGuest, tmp_path: Path, monkeyp
     """Builds from a medium with these scripts; the image, and what the user was told."""
     monkeypatch.setenv("LAB_CACHE", str(cache))
 
-    def run(scripts: Sequence[bytes], starts: bool = True, pace: Pace = PACE) -> tuple[Path, str]:
-        write_medium(tmp_path / "win.iso", WIN10, boot if starts else b"", scripts)
+    def run(
+        scripts: Sequence[bytes], starts: bool = True, pace: Pace = PACE, left: Mapping[str, bytes] = NOTHING
+    ) -> tuple[Path, str]:
+        write_medium(tmp_path / "win.iso", WIN10, boot if starts else b"", scripts, left)
         told = io.StringIO()
         order = Order(tmp_path / "win.iso", "standin", pace=pace, room=1 << 20, reach=guest.reach)
         return build_image(order, Progress(Console(file=told, width=200))), told.getvalue()
@@ -161,8 +164,16 @@ class Failure:
     words: str
     kind: type[LabError] = InfrastructureError
     hurried: str = ""
+    left: Mapping[str, bytes] = field(default_factory=dict)
+    """What setup leaves on the disk."""
 
 
+PANTHER = "WINDOWS/PANTHER"
+REFUSED = (
+    b"2026-11-22 00:01:02, Error                 IBS    Something of no consequence\r\n"
+    b"2026-11-22 00:01:03, Error      [0x0603a8] IBS    The setting is unknown\r\n"
+    b"[gle=0x000000cb]\r\n"
+)
 STARTED = report("start", "provision", "standin")
 FAILURES = {
     "never-started": Failure([], "the firmware did not start the medium", HungError, "firmware"),
@@ -184,7 +195,18 @@ FAILURES = {
         [orders(READ_CD, WRITE_DISK, WRITE_DISK, RESTART), orders(SECOND, READ_CD, READ_CD, HANG)],
         "started the medium again",
     ),
-    "restart-loop": Failure([SETUP, *[orders(SECOND, RESTART)] * 5], "4 restarts and no first logon"),
+    "restart-loop": Failure(
+        [SETUP, *[orders(SECOND, RESTART)] * 5],
+        "4 restarts and no first logon.*; setup's last error: 2026-11-22 .* The setting is unknown",
+        left={f"{PANTHER}/SETUPERR.LOG": REFUSED, f"{PANTHER}/UNATTEND.XML": b"<ComputerName>LAB-GUEST</ComputerName>"},
+    ),
+    "answers-of-another": Failure(
+        [SETUP, orders(HANG)],
+        "no first logon .*; setup took another answer file than the lab's",
+        HungError,
+        "specialize",
+        left={f"{PANTHER}/UNATTEND.XML": b"<ComputerName>SOMEBODY</ComputerName>"},
+    ),
     "no-first-logon": Failure([SETUP, orders(HANG)], "without the lab's answer file", HungError, "specialize"),
     "another-cd": Failure([SETUP, provisioning("other")], "from another CD, that of 'other'"),
     "stage-failed": Failure(
@@ -215,10 +237,12 @@ def test_an_installation_that_fails_says_where_and_why(built: Build, cache: Path
     hurried: dict[str, Any] = {failure.hurried: SOON} if failure.hurried else {}
     pace = replace(PACE, **hurried)
     with pytest.raises(failure.kind, match=failure.words) as failed:
-        built(failure.scripts, starts=bool(failure.scripts), pace=pace)
+        built(failure.scripts, starts=bool(failure.scripts), pace=pace, left=failure.left)
     after_all = name in ("not-as-wanted", "not-our-answers")
     assert str(failed.value).startswith("phase '") or after_all
     logs = cache / "images/windows-standin.log"
+    for path, content in failure.left.items():
+        assert (logs / path.rpartition("/")[2].lower()).read_bytes() == content
     assert f"pictures of the screen and logs: {logs}" in failed.value.advice
     assert not list((cache / "images").glob(".building*"))
     assert any((logs / "pictures").iterdir()) or after_all or name == "switched-off"

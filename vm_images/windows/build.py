@@ -40,6 +40,7 @@ from vm_images.windows.media import Provisions, write_media
 from vm_images.windows.medium import choose_image, read_medium
 from vm_images.windows.pace import Pace
 from vm_images.windows.release import Release, generic_key, release_of
+from vm_images.windows.setup_log import explain_failure
 from vm_images.windows.wim import WimImage
 from vm_images.wine.cache import images_directory
 
@@ -130,7 +131,12 @@ class _Build:
         course = Course(self._progress, self._logs)
         installation = Installation(self._order.name, self._images, self._pace)
         login = Credentials(USER, self._password, "", self._certificate.pem.decode())
-        dump = asyncio.run(self._install(spec, course, installation, login))
+        try:
+            dump = asyncio.run(self._install(spec, course, installation, login))
+        except LabError as error:
+            if installation.in_setup and (said := explain_failure(self._work / OVERLAY, self._logs)):
+                raise type(error)(f"{error}; {said}", error.advice) from None
+            raise
         (self._work / LAB_CD).unlink()
         for each in self._warnings:
             self._progress.note(f"warning: {each}")

@@ -82,6 +82,11 @@ class Installation:
         """The guest said so."""
         return self.phase is Phase.DONE
 
+    @property
+    def in_setup(self) -> bool:
+        """Windows is on the disk, and its own setup is not through."""
+        return self.phase in (Phase.COPY, Phase.SPECIALIZE)
+
     def take(self, seen: Seen) -> None:
         """Draw conclusions. Raises HungError for what did not come, InfrastructureError for what went wrong."""
         self._text = (self._text + seen.serial)[-_MAX_TEXT:]
@@ -152,7 +157,7 @@ class Installation:
             raise InfrastructureError("the machine started the medium again, not what setup wrote to the disk")
         if seen.resets - self._entered.resets > MAX_RESTARTS:
             what = f"{MAX_RESTARTS + 1} restarts and no first logon: a setting of the answer file was refused"
-            raise InfrastructureError(what, "see the last picture, and setuperr.log if it was kept")
+            raise InfrastructureError(what, "see the last picture")
         if self._late(seen, self._pace.specialize):
             waited = f"no first logon within {self._pace.specialize:.0f} s"
             raise HungError(f"{waited}: Windows came up without the lab's answer file, or waits at a page")

@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,15 @@ from lab.machine.image import Credentials
 from lab.machine.qemu import VmSpec
 from vm_images.windows.answer_file import UNATTEND
 
+from .volume import SECTOR, fat_volume, partition_entry
+
 HERE = Path(__file__).parent
 READ_CD, WRITE_DISK, RESTART, HANG, PAUSE, POWER_OFF, INSTALL, OFF_AT_NMI = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 SCRIPTS = 0x1000
 SIZE = 32 * 512
+PARTITIONS = 446
+VOLUME = 16
+"""The sector at which the volume begins, if there is one."""
 GOOD = {
     "computer": "LAB-GUEST",
     "build": 19041,
@@ -94,8 +99,11 @@ def program(directory: Path) -> bytes:
     return code.ljust(SCRIPTS, b"\0")
 
 
-def write_medium(iso: Path, wim: bytes, boot: bytes, scripts: Sequence[bytes]) -> None:
-    """An ISO with an install.wim; each start of the machine runs the next script. Without `boot` it does not start."""
+def write_medium(iso: Path, wim: bytes, boot: bytes, scripts: Sequence[bytes], left: Mapping[str, bytes]) -> None:
+    """An ISO with an install.wim; each start of the machine runs the next script. Without `boot` it does not start.
+
+    `left` are files in a volume on the disk, from INSTALL on.
+    """
     disc = pycdlib.PyCdlib()
     disc.new()
     disc.add_directory("/SOURCES")
@@ -103,12 +111,24 @@ def write_medium(iso: Path, wim: bytes, boot: bytes, scripts: Sequence[bytes]) -
     filler = bytes(1 << 20)
     disc.add_fp(io.BytesIO(filler), len(filler), "/SOURCES/BOOT.WIM;1")
     if boot:
-        image = (boot + b"\0".join(scripts) + b"\0").ljust(SIZE, b"\0")
-        assert len(image) == SIZE
+        image = _disk(boot + b"\0".join(scripts) + b"\0", left)
         disc.add_fp(io.BytesIO(image), len(image), "/STANDIN.BIN;1")
         disc.add_eltorito("/STANDIN.BIN;1", bootcatfile="/BOOT.CAT;1", boot_load_size=SIZE // 512)
     disc.write(str(iso))
     disc.close()
+
+
+def _disk(program: bytes, left: Mapping[str, bytes]) -> bytes:
+    """What the firmware loads from the CD, and INSTALL writes to the disk's begin."""
+    if not left:
+        assert len(program) <= SIZE
+        return program.ljust(SIZE, b"\0")
+    sectors = SIZE // SECTOR - VOLUME
+    assert len(program) <= VOLUME * SECTOR
+    assert not any(program[PARTITIONS : SECTOR - 2])
+    table = partition_entry(VOLUME, sectors)
+    disk = program[:PARTITIONS] + table + program[PARTITIONS + len(table) :]
+    return disk.ljust(VOLUME * SECTOR, b"\0") + fat_volume(left, sectors)
 
 
 @dataclass
