@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,10 @@ from lab.guest.restart import restart_guest
 from lab.guest.restored import Restored, verify_guest
 from lab.guest.services import TRAFFIC
 from lab.guest.verifier_settings import VerifierSettings
+from lab.guest.windows_look import look_at_windows
 from lab.incidents import Incident, Kind, incidents_end, read_incidents, undone
 from lab.machine.control import call
+from lab.machine.expiry import expiry_warning
 from lab.machine.image import Image
 from lab.machine.instance import Instance
 from lab.verifier import AT_BOOT, Verifier
@@ -241,6 +245,11 @@ class RunningLab:
         settings = VerifierSettings(self.guest, self.restart_guest)
         return settings.arrange(verifier.level(self.capabilities), self.config.drivers[driver].file.name)
 
+    def verifier_in_force(self, driver: str) -> int:
+        """The flags that a driver of lab.yaml, once loaded, is checked with by now. Raises InfrastructureError."""
+        settings = VerifierSettings(self.guest, self.restart_guest)
+        return settings.in_force(self.config.drivers[driver].file.name)
+
     def restart_guest(self) -> None:
         """Restart the guest from inside and return when it answers in another boot. Raises InfrastructureError."""
         within = self.image.machine.boot_deadline(self.status["accelerator"])
@@ -249,7 +258,11 @@ class RunningLab:
     def verify(self, begin: float) -> Restored:
         """Look whether this is the guest that the snapshot was taken of. `begin` is of `time.monotonic`."""
         details = call(self.instance, "status")["details"]
-        return verify_guest(self.guest, self.image.boot_id, details.get("boot_id", ""), begin)
+        look = None
+        if self.image.guest == "windows":
+            expiry_warning(self.image, datetime.datetime.now(datetime.UTC))  # Raises when it has ended.
+            look = partial(look_at_windows, evaluation=self.image.expires is not None)
+        return verify_guest(self.guest, self.image.boot_id, details.get("boot_id", ""), begin, look)
 
     def recover(self, reason: str) -> None:
         """Make the lab usable again after a crash or a hang; a VM that died is started again."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import InfrastructureError
 from lab.guest.guest import Guest
+from lab.guest.windows_look import WindowsLook
 
 CLOCK_WITHIN = 5.0
 """Seconds that a guest gets to notice that its clock is wrong."""
@@ -31,6 +33,8 @@ class Restored:
     """Pushed files whose content was read back and found right: drivers and programs."""
     seconds: float
     """From the order to this knowledge."""
+    windows: WindowsLook | None = None
+    """More of a Windows guest."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -38,6 +42,7 @@ class Restored:
             "clock_difference": round(self.clock_difference, 3),
             "files": self.files,
             "seconds": round(self.seconds, 3),
+            **({"windows": self.windows.to_json()} if self.windows else {}),
         }
 
 
@@ -46,9 +51,12 @@ def boot_id(guest: Guest, file: str) -> str:
     return guest.get(file).decode("ascii", "replace").strip() if file else ""
 
 
-def verify_guest(guest: Guest, boot_file: str, expected: str, begin: float) -> Restored:
+def verify_guest(
+    guest: Guest, boot_file: str, expected: str, begin: float, look: Callable[[Guest], WindowsLook] | None = None
+) -> Restored:
     """Compare boot, drivers and clock. `begin` is of `time.monotonic`, when the guest was told to go back.
 
+    A guest whose clock does not notice by itself gets a `look` that puts it right.
     Raises InfrastructureError for another boot, a driver that is not the one that was pushed, or a wrong clock.
     """
     found = boot_id(guest, boot_file)
@@ -61,7 +69,9 @@ def verify_guest(guest: Guest, boot_file: str, expected: str, begin: float) -> R
         if hashlib.sha256(guest.get(remote)).hexdigest() != digest:
             raise InfrastructureError(f"{remote} in the guest is not the file that was pushed", ADVICE)
         files += 1
-    return Restored(found, _wait_for_clock(guest), files, time.monotonic() - begin)
+    windows = look(guest) if look else None
+    difference = windows.clock_difference if windows else _wait_for_clock(guest)
+    return Restored(found, difference, files, time.monotonic() - begin, windows)
 
 
 def _wait_for_clock(guest: Guest) -> float:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 from lab.errors import InfrastructureError
 from lab.guest.guest import Guest
+from lab.verifier import FLAGS, FUZZING
 
 DEADLINE = 120.0
+_KNOWN = sum(FLAGS.values()) | FUZZING
 NEEDS_RESTART = 2
 _SWITCHED_ON = re.compile(r"^\s*\[X\]\s*\(?(0x[0-9a-f]{8})\)?", re.IGNORECASE | re.MULTILINE)
 _SUM = re.compile(r"Flags:\s*(0x[0-9a-f]+)", re.IGNORECASE)
 _NAMED = re.compile(r"^\s*([a-z/ ]+?):\s*(Enabled|Disabled)\s*$", re.IGNORECASE | re.MULTILINE)
 _DRIVERS = re.compile(r"^\s*Verified drivers:(.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+_MODULE = re.compile(r"^\s*MODULE:\s*(\S+)\s*\(load:\s*(\d{1,9})\s*/", re.IGNORECASE | re.MULTILINE)
+_NOTHING_ACTIVE = re.compile(r"no drivers are (?:currently )?(?:being )?verified", re.IGNORECASE)
 _OLD_NAMES = {
     "special pool": 0x1,
     "force irql checking": 0x2,
@@ -65,6 +69,20 @@ def read_settings(text: str) -> Settings:
     return Settings(flags, frozenset(name.lower() for name in names))
 
 
+def read_active(text: str) -> Settings:
+    """What `verifier /query` printed: the flags in force, and the drivers that were loaded with them at least once.
+
+    Raises InfrastructureError for a text that is none of its forms.
+    """
+    total = _SUM.search(text)
+    if total is None:
+        if _NOTHING_ACTIVE.search(text):
+            return Settings(0, frozenset())
+        raise InfrastructureError(f"verifier /query in the guest cannot be understood: {text.strip()[:200]!r}")
+    loaded = (name for name, count in _MODULE.findall(text) if int(count))
+    return Settings(int(total.group(1), 16), frozenset(name.lower() for name in loaded))
+
+
 class VerifierSettings:
     """Sets Driver Verifier in one guest; `restart` restarts it and returns when it answers, in another boot."""
 
@@ -94,10 +112,20 @@ class VerifierSettings:
 
     def read(self) -> Settings:
         """What is set now."""
-        result = self._guest.run(["verifier.exe", "/querysettings"], DEADLINE)
+        return read_settings(self._ask("/querysettings"))
+
+    def in_force(self, driver: str) -> int:
+        """The flags that `driver`, which was loaded since the last boot, was checked with; bits of `FLAGS` only.
+
+        Settings alone prove nothing: they wait for a restart. Raises InfrastructureError.
+        """
+        return read_active(self._ask("/query")).of(driver) & _KNOWN
+
+    def _ask(self, what: str) -> str:
+        result = self._guest.run(["verifier.exe", what], DEADLINE)
         if result.code not in (0, NEEDS_RESTART):
-            raise InfrastructureError(f"verifier /querysettings in the guest: exit code {result.code}")
-        return read_settings(result.stdout)
+            raise InfrastructureError(f"verifier {what} in the guest: exit code {result.code}")
+        return result.stdout
 
     def _run(self, *arguments: str) -> bool:
         """Whether it needs a restart."""

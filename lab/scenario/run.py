@@ -249,6 +249,8 @@ class _Run:
             reason = f"the traffic program gave up, exit code {code}{what}"
             return self._ended(Cause.INFRASTRUCTURE, reason, ["see script.txt and events.jsonl"])
         loaded = self._record.loaded()
+        if loaded and self._record.arranged:
+            self._record.arranged = self._lab.verifier_in_force(self._scenario.driver.name)
         if loaded and (self._record.verified() or 0) != self._scenario.verifier.level(self._lab.capabilities):
             ran = ", ".join(self._record.ran() or ["nothing"])
             return self._ended(Cause.INFRASTRUCTURE, f"Driver Verifier checked {ran}, not what was asked for")

@@ -71,6 +71,10 @@ class RunningLab(Protocol):
         """Have a driver checked as asked, before it is loaded; the flags in force, None where the script says it."""
         ...
 
+    def verifier_in_force(self, driver: str) -> int:
+        """The flags that a loaded driver is checked with by a Driver Verifier that the lab has set."""
+        ...
+
     def ensure_program(self, name: str) -> str:
         """The guest's path of a program of lab.yaml, pushed if it changed."""
         ...

@@ -6,7 +6,7 @@ import pytest
 
 from lab.errors import GuestLostError, InfrastructureError
 from lab.guest.restart import restart_guest
-from lab.guest.verifier_settings import VerifierSettings, read_settings
+from lab.guest.verifier_settings import Settings, VerifierSettings, read_active, read_settings
 from lab.guest.winrm import CommandResult
 from lab.verifier import AT_BOOT, Verifier
 
@@ -71,6 +71,35 @@ def test_what_is_no_answer_is_told(text: str) -> None:
         read_settings(text)
 
 
+ACTIVE = """
+Time Stamp: 11/22/2026 00:01:02.000
+
+Verifier Flags: 0x00120009
+
+Driver Verification List
+
+  MODULE: example.sys (load: 1 / unload: 0)
+
+    Pool Allocation Statistics: ( NonPagedPool / PagedPool )
+
+  MODULE: other.sys (load: 0 / unload: 0)
+"""
+
+
+def test_only_a_driver_that_was_loaded_is_checked() -> None:
+    settings = read_active(ACTIVE)
+    assert settings == Settings(0x120009, frozenset({"example.sys"}))
+    assert read_active("\r\nNo drivers are currently verified.\r\n") == Settings(0, frozenset())
+    with pytest.raises(InfrastructureError, match="cannot be understood"):
+        read_active("Access is denied.")
+
+
+def test_bits_that_windows_adds_are_not_compared(guest: WindowsGuest, settings: VerifierSettings) -> None:
+    guest.active = ACTIVE
+    assert settings.in_force("Example.sys") == 0x20009
+    assert settings.in_force("other.sys") == 0
+
+
 class WindowsGuest:
     """Has a Driver Verifier and a boot id that behave as documented."""
 
@@ -80,6 +109,7 @@ class WindowsGuest:
         self.boots = 1
         self.restarts = True
         self.refuses = False
+        self.active = ""
 
     def run(self, argv: list[str], _timeout: float) -> CommandResult:
         self.commands.append(argv[1:])
@@ -87,6 +117,8 @@ class WindowsGuest:
             self.boots += self.restarts
             raise GuestLostError("the connection broke")
         assert argv[0] == "verifier.exe"
+        if argv[1] == "/query":
+            return CommandResult(self.active, "", 0)
         if argv[1] == "/querysettings":
             flags, driver = self.wanted
             return CommandResult(f"Verifier Flags: {flags:#010x}\nVerified Drivers:\n\n  {driver or 'None'}\n", "", 0)

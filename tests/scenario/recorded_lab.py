@@ -77,6 +77,7 @@ class RecordedLab:
         self.debuggers: list[Debugger | None] = []
         self.restores = 0
         self.arranged: int | None = None
+        self.in_force = 0
         self.recover_error: BaseException | None = None
         self.attestation_error: BaseException | None = None
         self._playbacks = list(playbacks)
@@ -126,6 +127,9 @@ class RecordedLab:
 
     def arrange_verifier(self, verifier: Verifier, driver: str) -> int | None:  # noqa: ARG002
         return self.arranged
+
+    def verifier_in_force(self, driver: str) -> int:  # noqa: ARG002
+        return self.in_force
 
     def ensure_program(self, name: str) -> str:
         return rf"C:\lab\bin\{name}"

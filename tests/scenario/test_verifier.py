@@ -111,18 +111,24 @@ def test_another_setting_than_the_one_asked_for_is_no_result(parse: Parse, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("arranged", "cause"), [(17, Cause.PASSED), (1, Cause.INFRASTRUCTURE), (0, Cause.INFRASTRUCTURE)]
+    ("arranged", "in_force", "cause"),
+    [
+        (17, 17, Cause.PASSED),
+        (17, 0, Cause.INFRASTRUCTURE),
+        (1, 1, Cause.INFRASTRUCTURE),
+        (0, 0, Cause.INFRASTRUCTURE),
+    ],
 )
 def test_where_the_lab_sets_it_what_was_read_back_counts(
-    parse: Parse, tmp_path: Path, arranged: int, cause: Cause
+    parse: Parse, tmp_path: Path, arranged: int, in_force: int, cause: Cause
 ) -> None:
     (scenario,) = parse(f"lab: 1\nverifier: standard{STEPS}")
     lab = RecordedLab(tmp_path, playback(None), capabilities=(*GUEST, "verifier-at-boot"))
-    lab.arranged = arranged
+    lab.arranged, lab.in_force = arranged, in_force
     verdict = run_scenario(lab, scenario, tmp_path / "run")
     assert verdict.cause is cause, verdict.report()
     assert verdict.artifacts is not None
-    assert json.loads((verdict.artifacts / "result.json").read_text())["verifier"]["ran"] == level_names(arranged)
+    assert json.loads((verdict.artifacts / "result.json").read_text())["verifier"]["ran"] == level_names(in_force)
     assert "verify" not in (verdict.artifacts / "script.txt").read_text()
 
 

@@ -160,6 +160,9 @@ class SerialLab:
     def arrange_verifier(self, verifier: Verifier, driver: str) -> int | None:  # noqa: ARG002
         return None
 
+    def verifier_in_force(self, driver: str) -> int:  # noqa: ARG002
+        return 0
+
     def mark(self, scenario: str | None, text: str) -> int:
         return self._log.marker(text, scenario=scenario)
 
