@@ -31,6 +31,7 @@ from .standin import (
     READ_CD,
     RESTART,
     SETUP,
+    WINRM,
     WRITE_DISK,
     StandInGuest,
     orders,
@@ -63,8 +64,9 @@ SOON = 0.3
 NOTHING: Mapping[str, bytes] = {}
 SECOND = orders(*[PAUSE] * 10)
 WIN10 = wim(element(1, "Windows 10 Enterprise Evaluation", "EnterpriseEval", 19041))
-SHORT = [SETUP, provisioning() + read_back() + orders(HANG), orders(HANG)]
-"""As a good installation, with one restart."""
+ANSWERS = orders(PAUSE, WINRM, HANG)
+SHORT = [SETUP, provisioning() + read_back() + ANSWERS, ANSWERS]
+"""As a good installation, with one restart before the crash."""
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +110,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "choose_accelerator", lambda *_: Accelerator("tcg", "for a test"))
 
 
-def test_an_image_is_built(built: Build, cache: Path) -> None:
-    """Two restarts, provisioning, read back, reached, unsigned driver, crash, shut down: all of it."""
+def test_an_image_is_built(built: Build, cache: Path, guest: StandInGuest) -> None:
+    """Restarts, provisioning, read back, reached, unsigned driver, crash, shut down: all of it."""
     scripts = [
         SETUP,
         orders(PAUSE, RESTART),
         provisioning() + orders(PAUSE, RESTART),
-        orders(PAUSE) + read_back() + orders(HANG),
-        orders(HANG),
+        orders(PAUSE) + read_back() + ANSWERS,
+        ANSWERS,
     ]
     directory, told = built(scripts)
     image = load_image(directory)
@@ -150,7 +152,12 @@ def test_an_image_is_built(built: Build, cache: Path) -> None:
     assert "without KVM Windows is emulated" in told
     assert "no OpenSSH server: files are copied over WinRM" in told
     logs = cache / "images/windows-standin.log"
-    assert b"LAB " in (logs / "console.log").read_bytes()
+    console = (logs / "console.log").read_bytes()
+    assert console.index(WINRM) > console.index(b'"event": "done"')
+    starts = [console.count(b"stand-in: start", 0, each.start()) for each in re.finditer(WINRM, console)]
+    assert starts == [4, 5]  # After three restarts, and again after the crash.
+    assert guest.front
+    assert guest.front.refused > 0
     assert any((logs / "pictures").iterdir())
     assert (logs / "pictures/0001.png").read_bytes().startswith(b"\x89PNG")
     assert not list((cache / "images").glob(".building*"))
@@ -227,6 +234,16 @@ FAILURES = {
         [SETUP, provisioning() + read_back(computer="DESKTOP-1234")], "without the lab's answer file"
     ),
     "switched-off": Failure([SETUP, orders(PAUSE, POWER_OFF)], "the guest switched itself off", GuestLostError),
+    "off-before-winrm": Failure(
+        [SETUP, provisioning() + read_back() + orders(PAUSE, POWER_OFF)],
+        "phase 'guest reached over WinRM': the guest switched itself off",
+        GuestLostError,
+    ),
+    "off-after-its-crash": Failure(
+        [*SHORT[:2], orders(PAUSE, POWER_OFF)],
+        "phase 'crash on purpose, dump written': the guest switched itself off",
+        GuestLostError,
+    ),
 }
 
 
@@ -238,28 +255,28 @@ def test_an_installation_that_fails_says_where_and_why(built: Build, cache: Path
     pace = replace(PACE, **hurried)
     with pytest.raises(failure.kind, match=failure.words) as failed:
         built(failure.scripts, starts=bool(failure.scripts), pace=pace, left=failure.left)
-    after_all = name in ("not-as-wanted", "not-our-answers")
-    assert str(failed.value).startswith("phase '") or after_all
+    assert str(failed.value).startswith("phase '")
     logs = cache / "images/windows-standin.log"
     for path, content in failure.left.items():
         assert (logs / path.rpartition("/")[2].lower()).read_bytes() == content
     assert f"pictures of the screen and logs: {logs}" in failed.value.advice
     assert not list((cache / "images").glob(".building*"))
-    assert any((logs / "pictures").iterdir()) or after_all or name == "switched-off"
+    assert any((logs / "pictures").iterdir()) or "switched itself off" in failure.words
 
 
-def admission_fails(built: Build, kind: type[LabError], words: str, pace: Pace = PACE) -> str:
-    with pytest.raises(kind, match=words) as failed:
-        built(SHORT, pace=pace)
-    return failed.value.advice
+def admission_fails(built: Build, kind: type[LabError], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        built(SHORT)
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_guest_that_cannot_be_reached(built: Build, guest: StandInGuest) -> None:
-    guest.answers = False
-    words = "cannot be reached over WinRM .* its SSH port does not answer either"
-    advice = admission_fails(built, GuestLostError, words, replace(PACE, read_back=SOON))
-    assert "profile Public" in advice
+    words = "phase 'guest reached over WinRM': .* cannot be reached .* its SSH port does not answer either"
+    with pytest.raises(GuestLostError, match=words) as failed:
+        built([SETUP, provisioning() + read_back() + orders(HANG)], pace=replace(PACE, read_back=SOON))
+    assert "profile Public" in failed.value.advice
+    assert guest.front
+    assert guest.front.refused > 1
 
 
 @pytest.mark.usefixtures("quick")
@@ -292,7 +309,7 @@ class Told(Admission):
     ],
 )
 def test_a_guest_that_leaves_no_dump(dump: dict[str, Any], words: str) -> None:
-    guest = Told(Remote(1, 1, Credentials("lab", "", "")))
+    guest = Told(Remote(1, 1, Credentials("lab", "", "")), lambda: None)
     guest.dump = dump
     with pytest.raises(InfrastructureError, match=words):
         guest.wait_for_dump(0.0)

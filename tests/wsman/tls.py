@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,9 +39,12 @@ def write_certificate(directory: Path, valid_days: float = 30) -> tuple[Path, Pa
 
 
 class TlsFront:
-    """Listens on loopback, takes TLS off and hands the bytes on to `port`."""
+    """Listens on loopback, takes TLS off and hands the bytes on to `port`; connections that it does not admit are cut.
 
-    def __init__(self, port: int, certificate: Path, key: Path) -> None:
+    `admits` is asked for each.
+    """
+
+    def __init__(self, port: int, certificate: Path, key: Path, admits: Callable[[], bool] = lambda: True) -> None:
         self._behind = port
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
@@ -48,6 +52,8 @@ class TlsFront:
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
         self.refusing = False
+        self.refused = 0
+        self._admits = admits
         threading.Thread(target=self._accept, daemon=True).start()
 
     def drop(self) -> None:
@@ -65,7 +71,8 @@ class TlsFront:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
-                if self.refusing:
+                if self.refusing or not self._admits():
+                    self.refused += 1
                     connection.close()
                 else:
                     threading.Thread(target=self._serve, args=(connection,), daemon=True).start()

@@ -7,7 +7,6 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from lab.errors import GuestLostError, InfrastructureError, LabError
@@ -31,18 +30,21 @@ DUMP_MAGIC = "PAGEDU64"
 class Admission:
     """Talks to the new guest over WinRM; nothing here is retried after it was answered."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: Remote, alive: Callable[[], None]) -> None:
+        """`alive` raises when the machine has gone: then nothing is waited for any more."""
         self._remote = remote
+        self._alive = alive
         self._winrm = WinRm(remote)
         self._files = WinRmFiles(self._winrm)
 
     def wait_reachable(self, deadline: float) -> None:
         """Return when a command was run and gave back what it was given.
 
-        Raises GuestLostError or InfrastructureError that says which step on the way there failed.
+        Raises GuestLostError or InfrastructureError that says which step on the way there failed, or what `alive` does.
         """
         end = time.monotonic() + deadline
         while True:
+            self._alive()
             try:
                 self._echo()
             except LabError as error:
@@ -85,6 +87,7 @@ class Admission:
         end = time.monotonic() + deadline
         last = -1
         while True:
+            self._alive()
             found = self.look()
             if found["head"] == DUMP_MAGIC and found["size"] == last and found["crashes"]:
                 return int(found["size"])
@@ -141,8 +144,3 @@ def _no_dump(found: dict[str, Any]) -> str:
     if found["head"] != DUMP_MAGIC:
         return f"{DUMP} begins with {found['head'][:8]!r}, not with {DUMP_MAGIC!r}"
     return f"{DUMP} is there, but the event log knows of no crash (1001)"
-
-
-def unsigned_copy(driver: Path) -> bytes | None:
-    """A driver without a signature, to be refused; None where there is none."""
-    return driver.read_bytes() if driver.is_file() else None

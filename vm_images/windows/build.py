@@ -211,8 +211,10 @@ class _Build:
             if missing := lacking(installation.answers, self._release):
                 raise InfrastructureError(f"the guest is not as it was to be: {'; '.join(missing)}")
             self._warnings += warnings(installation.answers)
-            admission = Admission(self._order.reach(spec, login))
+            admission = Admission(self._order.reach(spec, login), vm.require_running)
             return await self._admit(vm, course, admission)
+        except LabError as error:
+            raise await course.explained(error, vm) from None
         finally:
             course.end()
             await vm.close()

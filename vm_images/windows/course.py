@@ -31,11 +31,13 @@ class Course:
         self._begin = time.monotonic()
         self._count = 0
         self._entered = 0
+        self._title = ""
         self._screen = b""
         self._digest = ""
 
     def enter(self, title: str) -> None:
         """The next phase begins."""
+        self._title = title
         self._phase.close()
         self._phase.enter_context(self._progress.phase(title))
 
@@ -46,33 +48,40 @@ class Course:
     async def follow(self, vm: InstallVm, installation: Installation, pace: Pace) -> None:
         """Watch the machine until the guest says that it is done; press keys that its medium asks for.
 
-        Raises what `Installation.take` raises, and GuestLostError; the last picture is then of that moment.
+        Raises what `Installation.take` raises, and GuestLostError.
         """
+        try:
+            await self._watch(vm, installation, pace)
+        except GuestLostError as lost:
+            # Whatever was just being asked of a machine that went away: that it went is the cause.
+            raise (vm.gone() if await vm.ended(GONE_WITHIN) else lost) from None
+        finally:
+            self._enter_all(installation)
+
+    async def explained(self, error: LabError, vm: InstallVm) -> LabError:
+        """An error with the phase in which it came; the last picture of the screen is of that moment."""
+        with contextlib.suppress(LabError):
+            await self._take_picture(vm)
+        return type(error)(f"phase '{self._title}': {error}", error.advice)
+
+    async def _watch(self, vm: InstallVm, installation: Installation, pace: Pace) -> None:
         self._enter_all(installation)
         next_picture = pace.picture
         stage = ""
-        try:
-            while not installation.is_done:
-                seen = await vm.look(self._elapsed(), self._digest)
-                installation.take(seen)
-                self._enter_all(installation)
-                if installation.stage != stage:
-                    stage = installation.stage
-                    self._tell(installation, seen)
-                if installation.wants_key(seen.now):
-                    await vm.press_key()
-                if seen.now >= next_picture:
-                    next_picture += pace.picture
-                    await self._take_picture(vm)
-                    self._tell(installation, seen)
-                await asyncio.sleep(pace.look)
-        except LabError as failure:
-            # Whatever was just being asked of a machine that went away: that it went is the cause.
-            lost = isinstance(failure, GuestLostError) and await vm.ended(GONE_WITHIN)
-            error = vm.gone() if lost else failure
-            with contextlib.suppress(LabError):
+        while not installation.is_done:
+            seen = await vm.look(self._elapsed(), self._digest)
+            installation.take(seen)
+            self._enter_all(installation)
+            if installation.stage != stage:
+                stage = installation.stage
+                self._tell(installation, seen)
+            if installation.wants_key(seen.now):
+                await vm.press_key()
+            if seen.now >= next_picture:
+                next_picture += pace.picture
                 await self._take_picture(vm)
-            raise type(error)(f"phase '{installation.phase.value}': {error}", error.advice) from None
+                self._tell(installation, seen)
+            await asyncio.sleep(pace.look)
 
     def _enter_all(self, installation: Installation) -> None:
         for phase in installation.passed[self._entered :]:

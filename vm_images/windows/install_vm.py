@@ -71,8 +71,7 @@ class InstallVm:
 
     async def look(self, now: float, picture: str) -> Seen:
         """What can be seen at `now`. Raises GuestLostError when the machine is off."""
-        if not self.is_running:
-            raise self.gone()
+        self.require_running()
         resets = self.resets  # Before the statistics: what a start has read and written is never newer than it.
         statistics = await self._monitor.execute("query-blockstats")
         assert isinstance(statistics, list)  # noqa: S101
@@ -88,6 +87,11 @@ class InstallVm:
             resets,
             picture,
         )
+
+    def require_running(self) -> None:
+        """Raises GuestLostError when the machine is off."""
+        if not self.is_running:
+            raise self.gone()
 
     def gone(self) -> GuestLostError:
         """How the machine went."""

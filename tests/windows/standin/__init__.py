@@ -2,7 +2,8 @@
 
 Its program runs in real mode under the real firmware, reads the CD, writes the disk, restarts the machine, draws on the
 screen, and reports over COM2. WinRM is answered by the Wine guest's service, on this host, with the password and the
-certificate that are on the lab's CD, as a provisioned Windows would have taken them from there.
+certificate that are on the lab's CD, as a provisioned Windows would have taken them from there; and only while the
+machine says that it does: not before a script comes to `WINRM`, and not after a restart until one comes to it again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from wsman.tls import TlsFront
 
 from lab.guest.remote import Remote
 from lab.machine.image import Credentials
-from lab.machine.qemu import VmSpec
+from lab.machine.qemu import CONSOLE_LOG, VmSpec
 from vm_images.windows.answer_file import UNATTEND
 
 from .volume import SECTOR, fat_volume, partition_entry
@@ -70,6 +71,10 @@ def report(event: str, stage: str, text: str = "") -> bytes:
     return b"LAB " + json.dumps({"event": event, "stage": stage, "text": text}).encode() + b"\r\n"
 
 
+WINRM = b"WinRM answers\r\n"
+"""From here on, until the machine starts again."""
+_STARTS = b"stand-in: "
+"""What the program says when it starts, and when it crashes."""
 SETUP = orders(READ_CD, WRITE_DISK, WRITE_DISK, INSTALL, RESTART)
 
 
@@ -133,22 +138,22 @@ def _disk(program: bytes, left: Mapping[str, bytes]) -> bytes:
 
 @dataclass
 class StandInGuest:
-    """The guest's WinRM, from the moment when the build first looks for it."""
+    """The guest's WinRM."""
 
     directory: Path
     unsigned: int = 577
     clock: float = 0.0
     dump: dict[str, Any] = field(default_factory=lambda: {"size": 1 << 20, "head": "PAGEDU64", "crashes": 1})
-    answers: bool = True
     password: str = ""
     """Instead of the CD's."""
+    console: Path | None = None
+    """What the machine has said on COM2 up to now."""
     service: Service | None = None
     front: TlsFront | None = None
 
     def reach(self, spec: VmSpec, login: Credentials) -> Remote:
         """Start the service with what is on the lab's CD; the remote that the build is to use."""
-        if not self.answers:
-            return Remote(1, 1, login)  # Nobody listens there.
+        self.console = Path(spec.cds[1]).with_name(CONSOLE_LOG)
         password = self._take_from_cd(Path(spec.cds[1]))
         tools = self.directory / "tools"
         tools.mkdir()
@@ -162,8 +167,16 @@ class StandInGuest:
         self.service = Service(
             self.directory, "--runner", "direct", environment=environment, password=self.password or password
         )
-        self.front = TlsFront(self.service.port, self.directory / "winrm.pem", self.directory / "winrm.key")
-        return Remote(spec.ssh_port, self.front.port, login)
+        files = self.directory / "winrm.pem", self.directory / "winrm.key"
+        self.front = TlsFront(self.service.port, *files, self._answers)
+        return Remote(1, self.front.port, login)  # Nobody is at port 1: there is no SSH server.
+
+    def _answers(self) -> bool:
+        """Never at the first try: that the build tries again must not hang on who is faster."""
+        assert self.console
+        assert self.front
+        said = self.console.read_bytes()
+        return said.rfind(WINRM) > said.rfind(_STARTS) and self.front.refused > 0
 
     def _take_from_cd(self, cd: Path) -> str:
         """The user's password; the certificate goes into files."""

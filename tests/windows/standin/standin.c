@@ -44,6 +44,12 @@ static void send(u8 byte)
     out8(COM2, byte);
 }
 
+static void say(const char *text)
+{
+    while (*text)
+        send(*text++);
+}
+
 void next_start(void)
 {
     volatile u32 *sector = (volatile u32 *)STATE;
@@ -57,6 +63,7 @@ void next_start(void)
 
 void crash(void)
 {
+    say("\r\nstand-in: crash\r\n");
     if (off_at_nmi)
         out16(PM1_CONTROL, 0x2000);
     next_start();
@@ -115,6 +122,7 @@ void stand_in(void)
     *(volatile u16 *)8 = (u16)(u32)on_nmi;                  /* vector 2 */
     *(volatile u16 *)10 = 0;
     off_at_nmi = 0;
+    say("\r\nstand-in: start\r\n");
     const u8 *script = scripts;
     for (u32 i = 0; i < state; i++)
         while (*script++)
