@@ -25,6 +25,8 @@ POLL_SECONDS = 3
 READ_SECONDS = 8
 """How long the guest may take for any one HTTP answer before it counts as lost. Exceeds POLL_SECONDS."""
 READY_PAUSE = 0.2
+UTF_8 = 65001
+"""Code page of the console that a command gets: without it Windows answers in the one of 1981."""
 MAX_LINE = 8 << 20
 SEND_BYTES = 96 << 10
 """Of input in one message: in Base64 and encrypted it stays below 150 KB, the smallest limit that Windows had."""
@@ -112,7 +114,7 @@ class WinRm:
             self._protocol = _protocol(self._remote)
         if not self._shell:
             try:
-                self._shell = self._protocol.open_shell()
+                self._shell = self._protocol.open_shell(codepage=UTF_8)
             except (requests.RequestException, WinRMError, WinRMTransportError) as error:
                 raise self._translate(error, self._protocol) from None
         return self._protocol, self._shell

@@ -141,8 +141,12 @@ def test_a_connection_that_drops_in_the_middle_of_a_command(front: TlsFront, win
     assert winrm.run(["echo", "again"], 20).stdout == "again"
 
 
-def test_ten_megabytes_of_output(winrm: WinRm) -> None:
+@pytest.mark.parametrize("way", ["https", "ntlm"])
+def test_ten_megabytes_of_output(winrm: WinRm, https_service: Service, way: str) -> None:
+    """Through TLS, and without it, where each message is encrypted."""
     sizes: list[int] = []
+    if way == "ntlm":
+        winrm = WinRm(Remote(0, https_service.port, Credentials(USER, PASSWORD, "")))
     assert (
         winrm.stream(["head -c 10485760 /dev/zero | tr '\\0' x | fold -w 1023"], lambda x: sizes.append(len(x)), 90)
         == 0

@@ -1,4 +1,4 @@
-"""HTTPS in front of a service that only speaks HTTP, as a Windows guest offers it; and ways for it to break."""
+"""Between a client and a service: HTTPS for one that only speaks HTTP, and ways for a connection to break."""
 
 from __future__ import annotations
 
@@ -38,16 +38,14 @@ def write_certificate(directory: Path, valid_days: float = 30) -> tuple[Path, Pa
     return pem, private
 
 
-class TlsFront:
-    """Listens on loopback, takes TLS off and hands the bytes on to `port`; connections that it does not admit are cut.
+class Front:
+    """Listens on loopback and hands the bytes on to `port`; connections that it does not admit are cut.
 
     `admits` is asked for each.
     """
 
-    def __init__(self, port: int, certificate: Path, key: Path, admits: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, port: int, admits: Callable[[], bool] = lambda: True) -> None:
         self._behind = port
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate, key)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
@@ -80,16 +78,33 @@ class TlsFront:
     def _serve(self, connection: socket.socket) -> None:
         with (
             suppress(OSError),
-            self._context.wrap_socket(connection, server_side=True) as outside,
+            self._greet(connection) as outside,
             socket.create_connection(("127.0.0.1", self._behind)) as inside,
         ):
             self._open.append(outside)
             _pump(outside, inside)
 
+    def _greet(self, connection: socket.socket) -> socket.socket:
+        """What begins on a connection before its bytes are handed on."""
+        return connection
 
-def _pump(outside: ssl.SSLSocket, inside: socket.socket) -> None:
+
+class TlsFront(Front):
+    """Takes TLS off."""
+
+    def __init__(self, port: int, certificate: Path, key: Path, admits: Callable[[], bool] = lambda: True) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        super().__init__(port, admits)
+
+    def _greet(self, connection: socket.socket) -> socket.socket:
+        return self._context.wrap_socket(connection, server_side=True)
+
+
+def _pump(outside: socket.socket, inside: socket.socket) -> None:
     while True:
-        waiting = [] if outside.pending() else [outside, inside]
+        read_ahead = isinstance(outside, ssl.SSLSocket) and outside.pending()
+        waiting = [] if read_ahead else [outside, inside]
         ready = select.select(waiting, [], [])[0] if waiting else [outside]
         for source, target in ((outside, inside), (inside, outside)):
             if source in ready:

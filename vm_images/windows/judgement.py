@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.guest.windows_look import ENFORCE_SIGNATURES
 from vm_images.windows.answer_file import COMPUTER
 from vm_images.windows.release import Release
 
@@ -59,6 +60,8 @@ def warnings(answers: Answers) -> list[str]:
     found = []
     if answers.get("realtime_scan"):
         found.append("Defender still scans files as they are opened (tamper protection): the guest is slower")
+    if answers.get("signature_flags") != ENFORCE_SIGNATURES:
+        found.append("signatures of drivers are not enforced while a kernel debugger is attached")
     if answers.get("sshd") != "Running":
         found.append("no OpenSSH server: files are copied over WinRM, which is slower")
     if not answers.get("updates_off"):

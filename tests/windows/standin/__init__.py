@@ -48,6 +48,7 @@ GOOD = {
     "debugger": "debugtype Serial debugport 1 baudrate 115200",
     "secure_boot": 0,
     "vbs": 0,
+    "signature_flags": 16,
     "print_filter": 15,
     "dump": 2,
     "dump_kept": 1,

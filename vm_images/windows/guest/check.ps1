@@ -24,6 +24,7 @@ $Questions = [ordered]@{
         $guard = Get-CimInstance -Namespace 'root\Microsoft\Windows\DeviceGuard' Win32_DeviceGuard -ErrorAction SilentlyContinue
         if ($guard) { $guard.VirtualizationBasedSecurityStatus } else { 0 }
     }
+    'signature_flags' = { Read-Value "$Control\CI" 'DebugFlags' }
     'print_filter'    = { Read-Value "$Control\Session Manager\Debug Print Filter" 'DEFAULT' }
     'dump'            = { Read-Value "$Control\CrashControl" 'CrashDumpEnabled' }
     'dump_kept'       = { Read-Value "$Control\CrashControl" 'AlwaysKeepMemoryDump' }

@@ -106,6 +106,8 @@ $Stages = [ordered]@{
         Invoke-Tool 'certutil.exe' @('-addstore', '-f', 'TrustedPublisher', $certificate) | Out-Null
         Invoke-Tool 'bcdedit.exe' @('/set', 'testsigning', 'on') | Out-Null
         Set-Value "$Control\CI\Policy" 'VerifiedAndReputablePolicyState' 0
+        # An attached kernel debugger would switch the check of signatures off (Installing test-signed driver packages).
+        Set-Value "$Control\CI" 'DebugFlags' 0x10
     }
 
     # learn.microsoft.com: BCDEdit /debug, /dbgsettings, /set. Boot debugging stays off: it would wait for a debugger.
