@@ -35,7 +35,7 @@ def add_commands(commands: Subcommands) -> None:
     sign.add_argument("file", type=Path, metavar="FILE.sys")
     sign.add_argument("--out", type=Path, metavar="FILE", help="(default: in place)")
     sign.set_defaults(run=_sign)
-    package = actions.add_parser("inf", help="write an INF for pnputil beside a .sys file")
+    package = actions.add_parser("inf", help="write an INF and its signed catalog for pnputil beside a .sys file")
     package.add_argument("file", type=Path, metavar="FILE.sys")
     package.add_argument("--service", help="name of its service (default: the file's)")
     package.add_argument("--provider", default="Driver lab")
@@ -81,7 +81,9 @@ def _sign(options: argparse.Namespace) -> int:
 
 def _inf(options: argparse.Namespace) -> int:
     from vm_images.windows.inf import write_inf
+    from vm_images.windows.signing import catalog_with_lab
 
-    print(write_inf(options.file, options.service or options.file.stem, options.provider))
-    print("its catalog is made and signed on Windows, with Inf2Cat and SignTool of the WDK")
+    inf = write_inf(options.file, options.service or options.file.stem, options.provider)
+    print(inf)
+    print(catalog_with_lab([options.file, inf], options.file.with_suffix(".cat")))
     return 0

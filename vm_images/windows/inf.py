@@ -1,6 +1,6 @@
 """An INF for a driver of no device, for those who install with `pnputil /add-driver FILE.inf /install`.
 
-Windows 10 1903 and later. Its catalog cannot be made on Linux: that is Inf2Cat's work, of the WDK.
+Windows 10 1903 and later. The catalog that belongs to it is made by `signing.write_catalog`.
 Source: https://learn.microsoft.com/windows-hardware/drivers/develop/creating-a-primitive-driver
 """
 

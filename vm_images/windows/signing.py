@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import InfrastructureError, UsageError
 from lab.guest.driver_file import inspect_driver
+from vm_images.windows.catalog import catalog
 from vm_images.windows.certificate import signing_certificate
 from vm_images.wine.cache import images_directory
 
@@ -29,6 +32,40 @@ def sign(image: Path, signed: Path, certificate: Path, key: Path) -> None:
         unfinished.replace(signed)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_catalog(files: Sequence[Path], to: Path, certificate: Path, key: Path) -> None:
+    """Write the signed catalog of a driver's package, `files`, and verify that it covers the images among them.
+
+    Raises UsageError for a damaged image, InfrastructureError when the tool is missing or fails.
+    """
+    unsigned, unfinished = to.with_name(f".{to.name}.unsigned"), to.with_name(f".{to.name}.signed")
+    try:
+        unsigned.write_bytes(catalog(files, datetime.datetime.now(datetime.UTC)))
+        unfinished.unlink(missing_ok=True)
+        _sign(["-h", "sha256", "-certs", certificate, "-key", key, "-in", unsigned, "-out", unfinished], to)
+        for each in files:
+            if each.suffix.lower() == ".sys":
+                verify_in_catalog(each, unfinished, certificate)
+        unfinished.replace(to)
+    finally:
+        unsigned.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
+
+
+def verify_in_catalog(image: Path, listed: Path, certificate: Path) -> None:
+    """Check that a catalog by `certificate` lists `image` as it is. Raises UsageError."""
+    ran = _osslsigncode(["verify", "-CAfile", certificate, "-catalog", listed, "-in", image])
+    if ran.returncode != 0:
+        raise UsageError(f"{image} is not what {listed} lists, or that is not by {certificate}")
+
+
+def catalog_with_lab(files: Sequence[Path], to: Path) -> Path:
+    """The catalog of a package, signed with the lab's own test certificate."""
+    folder = images_directory().parent / "signing"
+    signing_certificate(folder)
+    write_catalog(files, to, folder / "driver-test.pem", folder / "driver-test.key")
+    return to
 
 
 def sign_with_lab(file: Path, signed: Path) -> Path:
