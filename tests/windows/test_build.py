@@ -335,3 +335,9 @@ def test_a_medium_without_windows_is_told_before_anything_runs(tmp_path: Path) -
     (tmp_path / "linux.iso").write_bytes(b"no disc" * 10_000)
     with pytest.raises(UsageError, match="is no ISO image"):
         build_image(Order(tmp_path / "linux.iso", "x"), Progress(Console(quiet=True)))
+
+
+def test_an_evaluation_medium_takes_no_key(tmp_path: Path) -> None:
+    write_medium(tmp_path / "win.iso", WIN10, b"", [], {})
+    with pytest.raises(UsageError, match="setup refuses any product key"):
+        build_image(Order(tmp_path / "win.iso", "x", key="A-B"), Progress(Console(quiet=True)))

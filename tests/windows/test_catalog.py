@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli import main
+from lab.cli import run
 from lab.errors import UsageError
 from vm_images.windows.catalog import SHA256, authenticode_digest, catalog
 from vm_images.windows.certificate import signing_certificate
@@ -113,6 +113,6 @@ def test_one_command_makes_the_whole_package(
 ) -> None:
     monkeypatch.setenv("LAB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "mine.sys").write_bytes(DRIVER.read_bytes())
-    assert main(["driver", "inf", str(tmp_path / "mine.sys")]) == 0
+    assert run(["driver", "inf", str(tmp_path / "mine.sys")]) == 0
     assert capsys.readouterr().out.split() == [str(tmp_path / "mine.inf"), str(tmp_path / "mine.cat")]
     verify_in_catalog(tmp_path / "mine.sys", tmp_path / "mine.cat", tmp_path / "cache/signing/driver-test.pem")

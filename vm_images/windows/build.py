@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from lab.errors import GuestLostError, InfrastructureError, LabError
+from lab.errors import GuestLostError, InfrastructureError, LabError, UsageError
 from lab.guest.remote import Remote
 from lab.machine.accelerator import choose_accelerator
 from lab.machine.firmware import VARIABLES, create_variables, find_ovmf
@@ -79,6 +79,8 @@ def build_image(order: Order, progress: Progress) -> Path:
         images = read_medium(order.iso)
         image = choose_image(images, order.edition)
         release = release_of(image)
+        if order.key and image.is_evaluation:
+            raise UsageError(f"{image} is evaluation media: setup refuses any product key on it", "leave --key out")
         phase.detail = str(image)
     images_directory().mkdir(parents=True, exist_ok=True)
     require_space(images_directory(), order.room)
