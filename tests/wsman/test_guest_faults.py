@@ -27,14 +27,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_certificate(tmp_path_factory.mktemp("pinned"))
 
 
-@pytest.fixture(params=["ntlm", "https"])
+@pytest.fixture(scope="module", params=["ntlm", "https"])
 def front(request: pytest.FixtureRequest, lab: RunningLab, files: tuple[Path, Path]) -> Iterator[Front]:
     front = TlsFront(lab.remote.winrm_port, *files) if request.param == "https" else Front(lab.remote.winrm_port)
     yield front
     front.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def remote(front: Front, lab: RunningLab, files: tuple[Path, Path]) -> Remote:
     certificate = files[0].read_text() if isinstance(front, TlsFront) else ""
     return replace(
@@ -42,8 +42,9 @@ def remote(front: Front, lab: RunningLab, files: tuple[Path, Path]) -> Remote:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def winrm(remote: Remote) -> Iterator[WinRm]:
+    """One for all: the guest allows only so many shells, and forgets none for hours."""
     winrm = WinRm(remote)
     yield winrm
     winrm.close()
