@@ -24,7 +24,7 @@ def add_commands(commands: Subcommands, config: Callable[[argparse.Namespace], C
 def _coverage(options: argparse.Namespace, config: Callable[[argparse.Namespace], Config]) -> int:
     from lab.coverage.lines import Coverage, merge
     from lab.coverage.record import FILE, read_record
-    from lab.coverage.report import share, text_report, write_html
+    from lab.coverage.report import counted, share, text_report, write_html
 
     records = [read_record(run / FILE) for run in options.runs or [_latest(config(options).root / "artifacts", FILE)]]
     merged: Coverage = {}
@@ -33,7 +33,7 @@ def _coverage(options: argparse.Namespace, config: Callable[[argparse.Namespace]
     print(text_report(merged))
     if options.html:
         print(f"\n{write_html(merged, records[0].sources, options.html)}")
-    return 1 if options.fail_under is not None and share(merged.values()) * 100 < options.fail_under else 0
+    return 1 if options.fail_under is not None and share(counted(merged)) * 100 < options.fail_under else 0
 
 
 def _latest(artifacts: Path, name: str) -> Path:

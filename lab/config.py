@@ -52,6 +52,8 @@ class CoverageSpec:
     """The folder that they are compiled in."""
     build: str = ""
     """The command that makes them; empty: that of all."""
+    without: tuple[str, ...] = ()
+    """Files of `sources` that are shown, and do not count."""
 
 
 @dataclass(frozen=True)
@@ -287,9 +289,10 @@ def _model(root: Path, text: str) -> ModelSpec:
     return ModelSpec((root / file).resolve(), name)
 
 
-def _coverage(root: Path, data: dict[str, str]) -> CoverageSpec:
+def _coverage(root: Path, data: dict[str, Any]) -> CoverageSpec:
     sources = (root / data.get("sources", ".")).resolve()
-    return CoverageSpec((root / data["images"]).resolve(), sources, data.get("build", ""))
+    without = tuple(data.get("without", ()))
+    return CoverageSpec((root / data["images"]).resolve(), sources, data.get("build", ""), without)
 
 
 def _fault(root: Path, name: str, spec: dict[str, Any]) -> FaultSpec:

@@ -27,6 +27,7 @@
 /* Known to the fault build (example-fault.sys) only. */
 #define EXAMPLE_IOCTL_FAULT EXAMPLE_CHANGE(0x8F0) /* 0x22A3C0: in EXAMPLE_FAULT */
 #define EXAMPLE_IOCTL_BURST EXAMPLE_CHANGE(0x8F1) /* 0x22A3C4: in EXAMPLE_BURST */
+#define EXAMPLE_IOCTL_FAIL EXAMPLE_CHANGE(0x8F2)  /* 0x22A3C8: in EXAMPLE_FAIL */
 
 typedef struct _EXAMPLE_SIZE {
     ULONG Bytes;
@@ -74,3 +75,13 @@ typedef struct _EXAMPLE_FAULT {
 typedef struct _EXAMPLE_BURST {
     ULONG Count;
 } EXAMPLE_BURST, *PEXAMPLE_BURST;
+
+/* What can be told to fail. */
+#define EXAMPLE_FAILURE_POOL 0u /* an allocation: there is no memory left */
+#define EXAMPLE_FAILURE_COPY 1u /* a copy from or to the caller: its memory is gone */
+#define EXAMPLE_FAILURE_KINDS 2u
+
+typedef struct _EXAMPLE_FAIL {
+    ULONG Kind;
+    ULONG Call; /* which one from now on, the next is 1; 0: none any more */
+} EXAMPLE_FAIL, *PEXAMPLE_FAIL;

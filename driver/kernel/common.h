@@ -36,12 +36,16 @@
 /* Tags read backwards in the source so that they read forwards in a pool dump. */
 #define EXAMPLE_TAG_RESOURCE 'sRxE' /* ExRs */
 #define EXAMPLE_TAG_BUFFER 'fBxE'   /* ExBf */
-#define EXAMPLE_TAG_FAULT 'tFxE'    /* ExFt */
+
+#include "failure.h"
 
 /* Pool of any Windows from 8 on: not paged, not executable. The content is undefined. */
 static inline _Must_inspect_result_ PVOID
 Example_Allocate(_In_ SIZE_T Length, _In_ ULONG Tag)
 {
+    if (Failure_IsDue(EXAMPLE_FAILURE_POOL)) {
+        return NULL;
+    }
 #ifdef EXAMPLE_POOL2
     return ExAllocatePool2(POOL_FLAG_NON_PAGED, Length, Tag);
 #else

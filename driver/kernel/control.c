@@ -152,6 +152,18 @@ Control_Burst(_In_ PIRP Irp)
     return STATUS_SUCCESS;
 }
 
+EXAMPLE_PAGED static NTSTATUS
+Control_Fail(_In_ PIRP Irp)
+{
+    EXAMPLE_FAIL fail;
+    NTSTATUS status;
+
+    PAGED_CODE();
+
+    status = Control_Input(Irp, &fail, sizeof(fail));
+    return NT_SUCCESS(status) ? Failure_Arm(fail.Kind, fail.Call) : status;
+}
+
 #endif
 
 _Use_decl_annotations_
@@ -175,6 +187,8 @@ Control_Perform(PEXAMPLE_DEVICE Device, PEXAMPLE_RESOURCE Resource, PIRP Irp, PU
         return Control_Fault(Device, Resource, Irp);
     case EXAMPLE_IOCTL_BURST:
         return Control_Burst(Irp);
+    case EXAMPLE_IOCTL_FAIL:
+        return Control_Fail(Irp);
 #endif
     default:
         return STATUS_INVALID_DEVICE_REQUEST;

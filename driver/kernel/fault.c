@@ -2,6 +2,7 @@
 
 #include "device.h"
 
+#define FAULT_TAG 'tFxE' /* ExFt */
 #define FAULT_BLOCK_LENGTH 64u
 #define FAULT_OVERRUN_LENGTH 32u
 #define FAULT_LOST_UPDATE_PERIOD 4u
@@ -28,22 +29,22 @@ Fault_NullWrite(VOID)
 EXAMPLE_PAGED static NTSTATUS
 Fault_DoubleFree(VOID)
 {
-    PVOID block = Example_Allocate(FAULT_BLOCK_LENGTH, EXAMPLE_TAG_FAULT);
+    PVOID block = Example_Allocate(FAULT_BLOCK_LENGTH, FAULT_TAG);
 
     PAGED_CODE();
 
     if (block == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    ExFreePoolWithTag(block, EXAMPLE_TAG_FAULT);
-    ExFreePoolWithTag(block, EXAMPLE_TAG_FAULT);
+    ExFreePoolWithTag(block, FAULT_TAG);
+    ExFreePoolWithTag(block, FAULT_TAG);
     return STATUS_SUCCESS;
 }
 
 EXAMPLE_PAGED static NTSTATUS
 Fault_PoolOverrun(VOID)
 {
-    volatile UCHAR *block = Example_Allocate(FAULT_BLOCK_LENGTH, EXAMPLE_TAG_FAULT);
+    volatile UCHAR *block = Example_Allocate(FAULT_BLOCK_LENGTH, FAULT_TAG);
     ULONG i;
 
     PAGED_CODE();
@@ -54,14 +55,14 @@ Fault_PoolOverrun(VOID)
     for (i = 0; i < FAULT_BLOCK_LENGTH + FAULT_OVERRUN_LENGTH; i++) {
         block[i] = 0xEE;
     }
-    ExFreePoolWithTag((PVOID)block, EXAMPLE_TAG_FAULT);
+    ExFreePoolWithTag((PVOID)block, FAULT_TAG);
     return STATUS_SUCCESS;
 }
 
 EXAMPLE_PAGED static NTSTATUS
 Fault_UseAfterFree(VOID)
 {
-    volatile UCHAR *block = Example_Allocate(FAULT_BLOCK_LENGTH, EXAMPLE_TAG_FAULT);
+    volatile UCHAR *block = Example_Allocate(FAULT_BLOCK_LENGTH, FAULT_TAG);
 
     PAGED_CODE();
 
@@ -69,7 +70,7 @@ Fault_UseAfterFree(VOID)
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     block[0] = 1;
-    ExFreePoolWithTag((PVOID)block, EXAMPLE_TAG_FAULT);
+    ExFreePoolWithTag((PVOID)block, FAULT_TAG);
     block[0] = block[0] + 1;
     return STATUS_SUCCESS;
 }
@@ -122,7 +123,7 @@ _Must_inspect_result_
 EXAMPLE_PAGED static NTSTATUS
 Fault_MutexHeld(_Inout_ PEXAMPLE_DEVICE Device, _Inout_ PEXAMPLE_RESOURCE Resource)
 {
-    PFAULT_HOLDER holder = Example_Allocate(sizeof(*holder), EXAMPLE_TAG_FAULT);
+    PFAULT_HOLDER holder = Example_Allocate(sizeof(*holder), FAULT_TAG);
     NTSTATUS status;
 
     PAGED_CODE();
@@ -139,7 +140,7 @@ Fault_MutexHeld(_Inout_ PEXAMPLE_DEVICE Device, _Inout_ PEXAMPLE_RESOURCE Resour
     status = Fault_StartHolder(holder);
     if (!NT_SUCCESS(status)) {
         (VOID)Resource_Close(&Device->Resources, Resource);
-        ExFreePoolWithTag(holder, EXAMPLE_TAG_FAULT);
+        ExFreePoolWithTag(holder, FAULT_TAG);
         return status;
     }
     Example_Lock(&Device->Holders.Mutex);
@@ -178,7 +179,7 @@ Fault_DeleteHolders(PEXAMPLE_DEVICE Device)
         (VOID)KeWaitForSingleObject(holder->Thread, Executive, KernelMode, FALSE, NULL);
         ObDereferenceObject(holder->Thread);
         (VOID)Resource_Close(&Device->Resources, holder->Resource);
-        ExFreePoolWithTag(holder, EXAMPLE_TAG_FAULT);
+        ExFreePoolWithTag(holder, FAULT_TAG);
     }
 }
 

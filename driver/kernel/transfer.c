@@ -4,19 +4,20 @@
 #define MdlMappingNoExecute 0x40000000
 #endif
 
+#if defined(EXAMPLE_IO_DIRECT)
+#define TRANSFER_DEVICE_FLAGS DO_DIRECT_IO
+#elif defined(EXAMPLE_IO_BUFFERED)
+#define TRANSFER_DEVICE_FLAGS DO_BUFFERED_IO
+#else
+#define TRANSFER_DEVICE_FLAGS 0
+#endif
+
 _Use_decl_annotations_
 ULONG
 Transfer_DeviceFlags(VOID)
 {
     PAGED_CODE();
-
-#if defined(EXAMPLE_IO_DIRECT)
-    return DO_DIRECT_IO;
-#elif defined(EXAMPLE_IO_BUFFERED)
-    return DO_BUFFERED_IO;
-#else
-    return 0;
-#endif
+    return TRANSFER_DEVICE_FLAGS;
 }
 
 #if defined(EXAMPLE_IO_NEITHER)
@@ -84,9 +85,8 @@ Transfer_Locate(_Inout_ PEXAMPLE_TRANSFER Transfer, _In_ PIRP Irp, _In_ BOOLEAN 
             ProbeForRead(Transfer->Base, Transfer->Length, sizeof(UCHAR));
         }
     } __except (Transfer_Catch(GetExceptionInformation(), &status)) {
-        return status;
     }
-    return STATUS_SUCCESS;
+    return status;
 }
 
 #endif
@@ -124,9 +124,8 @@ Transfer_Copy(_Out_writes_bytes_(Length) PUCHAR Destination, _In_reads_bytes_(Le
     __try {
         RtlCopyMemory(Destination, Source, Length);
     } __except (Transfer_Catch(GetExceptionInformation(), &status)) {
-        return status;
     }
-    return STATUS_SUCCESS;
+    return status;
 }
 
 #else
@@ -137,6 +136,9 @@ Transfer_Copy(_Out_writes_bytes_(Length) PUCHAR Destination, _In_reads_bytes_(Le
 {
     PAGED_CODE();
 
+    if (Failure_IsDue(EXAMPLE_FAILURE_COPY)) {
+        return STATUS_ACCESS_VIOLATION;
+    }
     RtlCopyMemory(Destination, Source, Length);
     return STATUS_SUCCESS;
 }

@@ -24,7 +24,7 @@ LONGEST_NAME = 255
 DROP_NEW, OVERWRITE_OLDEST = 0, 1
 
 GET_SIZE, SET_SIZE, GET_STATISTICS, SET_MODE = 0x222000, 0x22A004, 0x222008, 0x22A00C
-FAULT, BURST = 0x22A3C0, 0x22A3C4
+FAULT, BURST, FAIL = 0x22A3C0, 0x22A3C4, 0x22A3C8
 """Known to the fault build, whose faults are none of the specification's business: it goes on as if nothing was."""
 
 BAD_LENGTH, TOO_SMALL, BUSY = ERRORS["ERROR_BAD_LENGTH"], ERRORS["ERROR_INSUFFICIENT_BUFFER"], ERRORS["ERROR_BUSY"]
@@ -87,7 +87,7 @@ class Pipes:
                 "size": (8, 8, 8, 1, 16, 16, 0, DEFAULT_SIZE, LARGEST_SIZE, LARGEST_SIZE + 1),
                 "mode": (OVERWRITE_OLDEST, OVERWRITE_OLDEST, DROP_NEW, 2),
             },
-            unpredictable=frozenset((FAULT, BURST)),
+            unpredictable=frozenset((FAULT, BURST, FAIL)),
         )
 
     def describe(self, pipe: Pipe) -> str:
@@ -167,7 +167,7 @@ class Pipes:
         code, data = operation.code, operation.content
         if isinstance(operation.argument, Pointer) and len(operation.argument):
             yield from _fails(pipe, operation, *BAD_POINTER)
-        elif code in (FAULT, BURST):
+        elif code in (FAULT, BURST, FAIL):
             yield pipe
         elif code == GET_SIZE:
             yield from _answers(pipe, operation, pipe.size.to_bytes(4, "little"))

@@ -40,7 +40,8 @@ class Collector:
     def __init__(self, config: Config) -> None:
         """`config` is one that counts."""
         images = {name: driver.file for name, driver in config.drivers.items()}
-        self.record = CoverageRecord(coverage_of(config).sources, images)
+        spec = coverage_of(config)
+        self.record = CoverageRecord(spec.sources, images, without=spec.without)
 
     def run(self, scenario: Scenario, lab: Callable[[], RunningLab | None], run: Callable[[], Verdict]) -> Verdict:
         """Run it, and unload its driver; whatever goes wrong with that, the verdict is the scenario's."""

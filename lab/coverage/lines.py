@@ -23,6 +23,8 @@ class FileCoverage:
     """How often each line that has code ran."""
     branches: dict[tuple[int, str], int] = field(default_factory=dict)
     """How often each way out of a condition was taken: by line, and which of the line's."""
+    is_left_out: bool = False
+    """Shown, and not counted: nobody expects the scenarios to run it."""
 
     @property
     def missed_lines(self) -> list[int]:
@@ -56,7 +58,7 @@ def cover(image: Path, counts: list[int], sources: Path) -> Coverage:
 def merge(to: Coverage, more: Coverage) -> None:
     """A line ran if it ran in any build; what a build leaves out is none of its lines."""
     for name, file in more.items():
-        own = to.setdefault(name, FileCoverage())
+        own = to.setdefault(name, FileCoverage(is_left_out=file.is_left_out))
         for line, count in file.lines.items():
             own.lines[line] = own.lines.get(line, 0) + count
         for branch, count in file.branches.items():

@@ -24,6 +24,8 @@ class CoverageRecord:
     """The folder that the driver was compiled in."""
     images: Mapping[str, Path]
     scenarios: dict[str, Counts] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    """Files of `sources` that are left out of the whole."""
 
     def save(self, folder: Path) -> Path:
         """Write `coverage.json` into a run's directory."""
@@ -31,6 +33,7 @@ class CoverageRecord:
         path = folder / FILE
         images = {name: str(image) for name, image in self.images.items()}
         value = {"v": VERSION, "sources": str(self.sources), "images": images, "scenarios": self.scenarios}
+        value["without"] = self.without
         path.write_text(json.dumps(value))
         return path
 
@@ -44,6 +47,9 @@ class CoverageRecord:
         for driver, values in counts.items():
             if driver in self.images:
                 merge(merged, cover(self.images[driver], values, self.sources))
+        for name in self.without:
+            if name in merged:
+                merged[name].is_left_out = True
         return merged
 
 
@@ -54,6 +60,7 @@ def read_record(path: Path) -> CoverageRecord:
         if value["v"] != VERSION:
             raise ValueError(f"version {value['v']!r}, not {VERSION}")
         images = {str(name): Path(image) for name, image in value["images"].items()}
-        return CoverageRecord(Path(value["sources"]), images, dict(value["scenarios"]))
+        without = tuple(map(str, value.get("without", ())))
+        return CoverageRecord(Path(value["sources"]), images, dict(value["scenarios"]), without)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is no coverage of a run: {error}", "run `pytest scenarios --coverage`") from None

@@ -13,16 +13,21 @@ _STYLE = """body{font-family:sans-serif;margin:2em}pre{margin:0}td{padding:0 .6e
 
 
 def text_report(coverage: Coverage) -> str:
-    """One line for each file with what it misses, and the whole."""
+    """One line for each file with what it misses, and the whole, without what is left out of it."""
     width = max([len(name) for name in coverage], default=4) + 2
     lines = [f"{'file':<{width}}{'lines':>8}{'ran':>8}   missed (a line, b branch of a line that ran)"]
     for name, file in sorted(coverage.items()):
-        lines.append(f"{name:<{width}}{len(file.lines):>8}{percent([file]):>8}   {_missed(file)}".rstrip())
-    files = list(coverage.values())
+        lines.append(f"{name:<{width}}{len(file.lines):>8}{percent([file]):>8}   {_remark(file)}".rstrip())
+    files = counted(coverage)
     branches = [count for file in files for count in file.branches.values()]
     taken = f"{sum(1 for count in branches if count)} of {len(branches)} branches"
     lines.append(f"{'all':<{width}}{sum(len(file.lines) for file in files):>8}{percent(files):>8}   {taken}")
     return "\n".join(lines)
+
+
+def counted(coverage: Coverage) -> list[FileCoverage]:
+    """The files of which the whole consists."""
+    return [file for file in coverage.values() if not file.is_left_out]
 
 
 def share(files: Iterable[FileCoverage]) -> float:
@@ -34,6 +39,10 @@ def share(files: Iterable[FileCoverage]) -> float:
 def percent(files: Iterable[FileCoverage]) -> str:
     """Of all lines with code those that ran: `97.1%`."""
     return f"{100 * share(files):.1f}%"
+
+
+def _remark(file: FileCoverage) -> str:
+    return "left out" if file.is_left_out else _missed(file)
 
 
 def _missed(file: FileCoverage) -> str:
@@ -61,11 +70,11 @@ def write_html(coverage: Coverage, sources: Path, folder: Path) -> Path:
         (folder / page).write_text(_page(name, _source(file, sources / name)))
         rows.append(
             f'<tr><td><a href="{escape(page)}">{escape(name)}</a></td><td class="n">{len(file.lines)}</td>'
-            f'<td class="n">{percent([file])}</td><td>{escape(_missed(file))}</td></tr>'
+            f'<td class="n">{percent([file])}</td><td>{escape(_remark(file))}</td></tr>'
         )
     index = folder / "index.html"
     head = "<tr><th>file</th><th>lines</th><th>ran</th><th>missed</th></tr>"
-    index.write_text(_page(f"Driver coverage: {percent(coverage.values())}", f"<table>{head}{''.join(rows)}</table>"))
+    index.write_text(_page(f"Driver coverage: {percent(counted(coverage))}", f"<table>{head}{''.join(rows)}</table>"))
     return index
 
 

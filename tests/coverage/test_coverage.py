@@ -145,6 +145,20 @@ def test_a_run_is_read_back_and_reported(
     assert run(["coverage", str(tmp_path / "nothing")]) == 2
 
 
+def test_what_is_left_out_is_shown_and_does_not_count(
+    folder: Path, image: CountedImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = record(folder, image)
+    rest = text_report(own.coverage()).splitlines()[-1].split()
+    own.without = ("small.c", "no-such.c")
+    assert read_record(own.save(tmp_path)) == own
+    assert run(["coverage", str(tmp_path), "--fail-under", "80"]) == 1
+    (file,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("small.c")]
+    assert file.endswith("left out")
+    all_lines = int(text_report(own.coverage()).splitlines()[-1].split()[1])
+    assert all_lines == int(rest[1]) - int(file.split()[1])
+
+
 def test_text_of_sources_is_no_markup(folder: Path, image: CountedImage, tmp_path: Path) -> None:
     coverage = record(folder, image).coverage()
     assert "all" in text_report(coverage)
