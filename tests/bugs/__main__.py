@@ -1,7 +1,7 @@
 """`python -m tests.bugs`: which check finds which bug, and how fast; and that none complains of a driver without.
 
 What is done is in the log, a JSON object for each bug and way, and not done again: a run that was cut short goes on
-where it stopped. A table of all bugs and ways is written to docs/bug-table.md.
+where it stopped. A table of all bugs and ways is written to docs/bug-table.md, its gist into the README.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from lab.scenario.session import ScenarioSession
 
 from .catalogue import ALL, HERE, WAYS, Bug, Way
 from .hunt import Hunter
-from .table import Result, markdown, must_find
+from .table import Result, brief, markdown, must_find, with_brief
 
 WRITTEN = HERE.parents[1] / "docs" / "bug-table.md"
+README = HERE.parents[1] / "README.md"
+"""Has the gist of it."""
 
 
 def main() -> int:
@@ -49,6 +51,7 @@ def main() -> int:
     print(f"\n{text}")
     if not options.only and not options.ways:
         WRITTEN.write_text(text)
+        README.write_text(with_brief(README.read_text(), brief(text, WAYS)))
     return 0 if all(result.is_right(bug, way) for (bug, way), result in results.items()) else 1
 
 

@@ -18,6 +18,7 @@ found it is a bug check's code (and its first parameter, where that says which r
 hang. In bold: the way that has to find it, to which [tests/bugs](../tests/bugs) holds it.
 
 """
+BRIEF_HEAD = "| planted bug | found by | after | not found by |"
 
 
 def must_find(bug: Bug, way: Way) -> bool:
@@ -58,7 +59,7 @@ def markdown(
         own = [results.get((bug, way)) for way in ways]
         alarms = [alarm for result in own if result for alarm in result.alarms]
         cells = [bug.name, bug.what, *(_cell(bug, way, result) for way, result in zip(ways, own, strict=True))]
-        cells.append(f"FALSE ALARM: {alarms[0]}" if alarms else "silent")
+        cells.append(f"FALSE ALARM: {alarms[0]}" if alarms else "silent" if any(own) else "not yet")
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     foot = (
         f"A race with a fuzzed schedule: the median of {seeds} seeds, {budget:.0f} s each at most. Else: the first run."
@@ -72,3 +73,31 @@ def _cell(bug: Bug, way: Way, result: Result | None) -> str:
     finding = result.finding
     text = f"{finding.text}: {finding.by}" if finding.by else finding.text
     return f"**{text}**" if way == bug.way else text
+
+
+def rows(text: str) -> list[list[str]]:
+    """Cells of the table in docs/bug-table.md, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
+
+
+def brief(text: str, ways: Sequence[Way]) -> str:
+    """Of the table in docs/bug-table.md what finds each bug, and what does not: the table in the README."""
+    lines = [BRIEF_HEAD, "|---" * 4 + "|"]
+    for name, what, *cells, _ in rows(text):
+        for way, cell in zip(ways, cells, strict=True):
+            if cell.startswith("**"):
+                after, _, by = cell.strip("*").partition(": ")
+                missed = "; ".join(way.name for way, cell in zip(ways, cells, strict=True) if cell == "not found")
+                lines.append(
+                    f"| {name}: {what.removeprefix('example-fault: ')} | {way.name}: {by} | {after} | {missed} |"
+                )
+    return "\n".join(lines)
+
+
+def with_brief(readme: str, table: str) -> str:
+    """The README with this table in place of the one that it has."""
+    lines = readme.splitlines()
+    begin = lines.index(BRIEF_HEAD)
+    end = next(at for at in range(begin, len(lines) + 1) if not "".join(lines[at : at + 1]).startswith("|"))
+    return "\n".join([*lines[:begin], table, *lines[end:], ""])
