@@ -35,9 +35,12 @@ SHARED = 0xFFFFAA0000600000
 """A page of a section."""
 DIRECTORY = 0x1AD000
 DEBUGGER_DATA = KERNEL + 0x2000
-BUGCHECK = (0xD1, (0x10, 2, 1, DRIVER + 0x62E0))
 TIME = datetime(2026, 11, 21, 17, 4, 29, 250_000, tzinfo=UTC)
 NAME = "example-fault.sys"
+_PDB = (BUILD / NAME).with_suffix(".pdb")
+FAULTING = DRIVER + (Pdb(_PDB).by_name["Fault_Commit"].rva + 0x40 if _PDB.is_file() else 0)
+"""Where the driver as it is built writes to nowhere."""
+BUGCHECK = (0xD1, (0x10, 2, 1, FAULTING))
 PATH = rf"\??\C:\lab\drivers\{NAME}"
 MEMORY = ((1, 0x9E), (0x100, 0x700))
 """What the kernel takes for memory: first page, how many."""
@@ -120,10 +123,9 @@ class CrashedMachine:
     def _crash_on_stack(self) -> dict[str, int]:
         """Fault_Commit at its write to nowhere, called by Example_DeviceControl's Control_Perform, by the kernel."""
         pdb = Pdb(self.driver.with_suffix(".pdb"))
-        rip = DRIVER + pdb.by_name["Fault_Commit"].rva + 0x40
         self._stack = bytearray(4 * PAGE)
         stack = STACK + 0x2000
-        registers = {"rip": rip, "rsp": stack, "eflags": 0x10246, "cs": 0x10, "ss": 0x18}
+        registers = {"rip": FAULTING, "rsp": stack, "eflags": 0x10246, "cs": 0x10, "ss": 0x18}
         chain = ["Fault_Commit", "Control_Perform", "Example_DeviceControl"]
         for function, caller in zip(chain, [*chain[1:], ""], strict=True):
             rva = pdb.by_name[function].rva
