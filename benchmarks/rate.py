@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -77,7 +78,7 @@ def _compare(lab: RunningLab, session: ScenarioSession, scenarios: list[Scenario
     whole, by_calls = 0.0, 0.0
     print("  as a scenario, and with one pywinrm call for each operation:")
     for scenario in scenarios:
-        once = statistics.median(_seconds(lambda: _run(session, scenario)) for _ in range(TIMES))  # noqa: B023
+        once = statistics.median(_seconds(partial(_run, session, scenario)) for _ in range(TIMES))
         begin = time.monotonic()
         operations = client.perform(scenario)
         calls = time.monotonic() - begin

@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from lab.machine.instance import STATE, Instance
 
@@ -58,13 +58,6 @@ def processes(root: Path) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.05)
 
 
 def test_two_vms_find_what_one_finds_and_are_gone_afterwards(root: Path) -> None:

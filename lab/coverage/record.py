@@ -32,8 +32,13 @@ class CoverageRecord:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE
         images = {name: str(image) for name, image in self.images.items()}
-        value = {"v": VERSION, "sources": str(self.sources), "images": images, "scenarios": self.scenarios}
-        value["without"] = self.without
+        value = {
+            "v": VERSION,
+            "sources": str(self.sources),
+            "images": images,
+            "scenarios": self.scenarios,
+            "without": self.without,
+        }
         path.write_text(json.dumps(value))
         return path
 

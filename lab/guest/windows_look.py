@@ -6,7 +6,6 @@ SoftwareLicensingProduct; "The TESTSIGNING boot configuration option"; "Driver V
 
 from __future__ import annotations
 
-import base64
 import datetime
 import json
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 from lab.errors import InfrastructureError
 from lab.guest.guest import Guest
+from lab.guest.powershell import encoded_command
 from lab.guest.verifier_settings import read_active, read_settings
 
 DEADLINE = 120.0
@@ -124,24 +124,10 @@ def _ask(guest: Guest, adjust: float) -> tuple[float, dict[str, Any]]:
         kind, _, text = line.partition(" ")
         told[kind] = (time.time(), text.strip())  # The clock's line comes before what takes its time.
 
-    code = guest.stream(_command(SCRIPT.format(milliseconds=round(adjust * 1000))), on_line, DEADLINE)
+    code = guest.stream(encoded_command(SCRIPT.format(milliseconds=round(adjust * 1000))), on_line, DEADLINE)
     try:
         when, clock = told["LAB-CLOCK"]
         answer = json.loads(told["LAB-LOOK"][1])
         return datetime.datetime.fromisoformat(clock).timestamp() - when, dict(answer)
     except (KeyError, ValueError, TypeError):
         raise InfrastructureError(f"Windows did not say how it is (PowerShell's exit code {code})") from None
-
-
-def _command(script: str) -> list[str]:
-    encoded = base64.b64encode(script.encode("utf-16-le")).decode("ascii")
-    return [
-        "powershell.exe",
-        "-NoLogo",
-        "-NoProfile",
-        "-NonInteractive",
-        "-OutputFormat",
-        "Text",
-        "-EncodedCommand",
-        encoded,
-    ]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import GuestLostError, HungError, InfrastructureError, LabError
+from lab.guest.powershell import encoded_command
 from lab.guest.winrm import CommandResult, WinRm
 
 TRANSFER_DEADLINE = 120.0
@@ -126,11 +127,8 @@ class WinRmFiles:
 
 
 def script_command(script: str, path: str, **values: int) -> list[str]:
-    """The command that runs one of `SCRIPTS` for a path. An encoded command has nothing that a shell could touch."""
-    text = script.format(path=path.replace("'", "''"), **values)
-    encoded = base64.b64encode(text.encode("utf-16-le")).decode("ascii")
-    options = ["-NoLogo", "-NoProfile", "-NonInteractive", "-OutputFormat", "Text"]
-    return ["powershell.exe", *options, "-EncodedCommand", encoded]
+    """The command that runs one of `SCRIPTS` for a path."""
+    return encoded_command(script.format(path=path.replace("'", "''"), **values))
 
 
 def _failed(verb: str, remote: str, result: CommandResult) -> InfrastructureError | GuestLostError:

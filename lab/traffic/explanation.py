@@ -57,7 +57,7 @@ class _Window:
 
 
 def explain(part: Part, model: Model, deadline: float = DEADLINE) -> Explanation:
-    """The smallest explanation that can be found in about `deadline` seconds, of a part that is not linearizable."""
+    """The smallest explanation found in about `deadline` seconds of processor time, of what is not linearizable."""
     search = part.search
     end = time.thread_time() + deadline
     last = search.furthest

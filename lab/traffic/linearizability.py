@@ -133,7 +133,7 @@ class Search:
     course: Course
     model: Model
     deadline: float
-    """On the monotonic clock."""
+    """On the clock of this thread's processor time: a busy host makes nobody undecided."""
     looked_at: int = 0
     """Configurations."""
     furthest: int = 0
@@ -255,7 +255,7 @@ class _Running:
 
 
 def check(operations: Iterable[Operation], model: Model, deadline: float = DEADLINE) -> Iterator[Part]:
-    """Judge each part of the history; together they take `deadline` seconds at most."""
+    """Judge each part of the history; together they take `deadline` seconds of processor time at most."""
     end = time.thread_time() + deadline
     for key, part in split(operations, model).items():
         search = Search(course_of(units_of(part, model)), model, end)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from driver_source import line_of
 from symbols.memory import BUILD
 
 from lab.crash.report import CrashReport, make_report
@@ -29,14 +30,6 @@ def null_write() -> CrashedDriver:
 
 def explained(driver: CrashedDriver, scene: Scene) -> CrashReport:
     return make_report(scene, driver.symbols(scene), [SOURCES])
-
-
-def line_of(function: str, code: str) -> int:
-    """Line in fault.c of the last line with this code in a function."""
-    lines = (SOURCES / "driver" / "kernel" / "fault.c").read_text().split("\n")
-    begin = next(i for i, line in enumerate(lines) if line.startswith(f"{function}("))
-    end = next(i for i in range(begin, len(lines)) if lines[i] == "}")
-    return max(i for i in range(begin, end) if code in lines[i]) + 1
 
 
 def test_the_headline_names_the_function_and_the_line(null_write: CrashedDriver) -> None:

@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from farm.running import ROOT, running_farm
 from lab.machine.instance import Instance
@@ -74,7 +74,7 @@ def night(root: Path, certificates: Path, tmp_path: Path) -> str:
         ) as running:  # fmt: skip
             _kill_who_is_at_the_slow_one(hosts)
             told, _ = running.communicate(timeout=NIGHT + 60)
-    _wait_until(lambda: not any(Instance(each).is_supervised() for each in hosts.rglob(".lab/vm-*")), 60)
+    wait_until(lambda: not any(Instance(each).is_supervised() for each in hosts.rglob(".lab/vm-*")), 60)
     assert running.returncode == 0, told
     return told
 
@@ -97,17 +97,10 @@ def test_a_night_of_which_a_worker_is_killed(night: str, root: Path) -> None:
 
 
 def _kill_who_is_at_the_slow_one(hosts: Path) -> None:
-    _wait_until(lambda: any(hosts.glob(BEGUN)), NIGHT)
+    wait_until(lambda: any(hosts.glob(BEGUN)), NIGHT)
     host = next(hosts.glob(BEGUN)).parents[1]
     (lock,) = host.glob("trees/*/.lab/vm-1/worker.lock")
     os.kill(int(lock.read_text()), signal.SIGKILL)
-
-
-def _wait_until(is_so: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.05)
 
 
 def _tried_before(root: Path) -> Iterator[str]:

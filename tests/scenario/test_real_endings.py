@@ -12,6 +12,7 @@ from concurrent import futures
 from pathlib import Path
 
 import pytest
+from driver_source import line_of
 
 from lab.crash.open_dump import open_dump
 from lab.crash.report import make_report
@@ -65,8 +66,7 @@ def test_a_crash_leaves_report_dump_and_a_signature(session: ScenarioSession, la
     assert verdict.artifacts
     text = (verdict.artifacts / "crash.txt").read_text()
     assert "Fault_NullWrite" in text
-    source = (lab.config.root / "driver" / "kernel" / "fault.c").read_text().splitlines()
-    line = source.index("    *nowhere = 1;") + 1
+    line = line_of("Fault_NullWrite", "*nowhere = 1")
     assert f"fault.c:{line}" in text
     result = json.loads((verdict.artifacts / "result.json").read_text())
     assert result["signature"]["text"].startswith("KMODE_EXCEPTION_NOT_HANDLED example-fault!Fault_NullWrite")

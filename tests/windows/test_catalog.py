@@ -23,13 +23,6 @@ pytestmark = pytest.mark.slow
 NOW = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("keys")
-    signing_certificate(directory)
-    return directory
-
-
 @pytest.fixture
 def package(tmp_path: Path, keys: Path) -> Path:
     """A folder with a driver, its INF and their catalog."""

@@ -16,13 +16,6 @@ from vm_images.windows.signing import sign, verify
 DRIVER = Path(__file__).resolve().parents[2] / "driver" / "build" / "example-direct.sys"
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("keys")
-    signing_certificate(directory)
-    return directory
-
-
 @pytest.fixture
 def signed(keys: Path, tmp_path: Path) -> Path:
     path = tmp_path / "signed.sys"

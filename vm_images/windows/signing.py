@@ -62,18 +62,21 @@ def verify_in_catalog(image: Path, listed: Path, certificate: Path) -> None:
 
 def catalog_with_lab(files: Sequence[Path], to: Path) -> Path:
     """The catalog of a package, signed with the lab's own test certificate."""
-    folder = images_directory().parent / "signing"
-    signing_certificate(folder)
-    write_catalog(files, to, folder / "driver-test.pem", folder / "driver-test.key")
+    write_catalog(files, to, *_lab_certificate())
     return to
 
 
 def sign_with_lab(file: Path, signed: Path) -> Path:
     """Sign a driver with the lab's own test certificate, made if there is none, which its Windows images trust."""
+    sign(file, signed, *_lab_certificate())
+    return signed
+
+
+def _lab_certificate() -> tuple[Path, Path]:
+    """The files of the lab's own test certificate and of its key, made if there are none."""
     folder = images_directory().parent / "signing"
     signing_certificate(folder)
-    sign(file, signed, folder / "driver-test.pem", folder / "driver-test.key")
-    return signed
+    return folder / "driver-test.pem", folder / "driver-test.key"
 
 
 def signed_copy(file: Path) -> Path:
