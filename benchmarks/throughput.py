@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from benchmarks.script import run_script
 from lab import bringup
 from lab.config import Config
@@ -11,6 +13,7 @@ from lab.traffic.script import Script, bytes_token
 from lab.verifier import STANDARD, Verifier
 
 PROCESSES = 8
+ROUNDS = 3
 PAIRS = 250
 FUZZED_PAIRS = 25
 STEP_MS = 600_000
@@ -19,26 +22,27 @@ ALONE = "ThroughputAlone"
 
 
 def measure(config: Config) -> None:
-    """Print the rate of each way, and how it compares with one thread."""
+    """Print the rate of each way, and how it compares with one thread in the same round: medians."""
     lab = bringup.up(config, Silent())
-    try:
-        one = _rate(lab, config, _one_thread(lab, config), PAIRS)
-        _print("one thread, as Wine has it", one, one)
-        for name, verifier, pairs in (
-            ("many threads", Verifier(), PAIRS),
-            ("verifier: standard", Verifier(STANDARD), PAIRS),
-            ("schedule: fuzzed", Verifier(fuzz_seed=1), FUZZED_PAIRS),
-        ):
+    ways = {
+        "many threads": (Verifier(), PAIRS),
+        "verifier: standard": (Verifier(STANDARD), PAIRS),
+        "schedule: fuzzed": (Verifier(fuzz_seed=1), FUZZED_PAIRS),
+    }
+    one: list[float] = []
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        one.append(_rate(lab, config, _one_thread(lab, config), PAIRS))
+        for name, (verifier, pairs) in ways.items():
             lab.restore()
             image = lab.ensure_driver(config.default_driver)
             load = ("reload", config.driver.service, image, *verifier.tokens(lab.capabilities))
-            _print(name, _rate(lab, config, load, pairs), one)
-    finally:
+            rates[name].append(_rate(lab, config, load, pairs))
         lab.restore()
-
-
-def _print(name: str, rate: float, one: float) -> None:
-    print(f"  {name:26} {rate:7.0f} requests/s, {rate / one:5.2f} of one thread", flush=True)
+    print(f"  {'one thread, as Wine has it':26} {median(one):7.0f} requests/s")
+    for name, each in rates.items():
+        ratio = median(rate / base for rate, base in zip(each, one, strict=True))
+        print(f"  {name:26} {median(each):7.0f} requests/s, {ratio:5.2f} of one thread", flush=True)
 
 
 def _one_thread(lab: RunningLab, config: Config) -> tuple[str, ...]:

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,8 @@ int main(int argc, char **argv)
     int signals = open_signals();
     if (serial < 0 || carrier < 0 || signals < 0)
         return 1;
+    // A print must not put its writer aside in the middle of it: the others would queue up at its lock.
+    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     target_init(&target, carrier, options.ack_timeout, options.tries, (unsigned)options.build, options.dump);
     target.is_machine = options.machine != 0;
     while (turn(&target, serial, signals))
