@@ -33,7 +33,7 @@ def hunter() -> Iterator[Hunter]:
 
 @each_bug
 def test_the_bug_is_found(hunter: Hunter, bug: Bug) -> None:
-    for seed in range(1, ATTEMPTS + 1 if bug.way.fuzzed else 2):
+    for seed in range(1, ATTEMPTS + 1 if bug.way.fuzzed or bug.is_race else 2):
         run = hunter.run(bug, bug.way, seed)
         if run.has_found:
             break

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from guest_program import build
 
 from lab.kd.log_reader import read_log
 from lab.running import RunningLab
 
 pytestmark = pytest.mark.vm
 
-HEADERS = "/usr/share/mingw-w64/include"
-KERNEL32 = "/usr/x86_64-w64-mingw32/lib/libkernel32.a"
 LONG_TEXT = 10_000
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built as the driver's own programs are."""
-    place = tmp_path_factory.mktemp("debug-string")
-    source = Path(__file__).with_name("debug_string.c")
-    flags = ["--target=x86_64-w64-windows-gnu", "-ffreestanding", "-fno-stack-protector", "-O1", "-isystem", HEADERS]
-    subprocess.run(["clang", *flags, "-c", source, "-o", place / "it.obj"], check=True)
-    link = ["lld-link", "/subsystem:console", "/nodefaultlib", "/entry:entry", "/out:it.exe", "it.obj", KERNEL32]
-    subprocess.run(link, check=True, cwd=place)
-    return place / "it.exe"
+    return build(Path(__file__).with_name("debug_string.c"), tmp_path_factory.mktemp("debug-string"))
 
 
 def test_every_byte_reaches_the_debugger_in_order(lab: RunningLab, program: Path) -> None:

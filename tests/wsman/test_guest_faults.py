@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from guest_program import build
 
 from lab.errors import GuestLostError, HungError, InfrastructureError
 from lab.guest.remote import Remote
@@ -19,6 +21,7 @@ from .tls import Front, TlsFront, write_certificate
 
 pytestmark = pytest.mark.vm
 
+PROGRAM = r"C:\lab\run\ten-megabytes.exe"
 REMOTE = r"C:\lab\run\not-ascii.txt"
 
 
@@ -58,6 +61,13 @@ def test_exit_codes_above_255(winrm: WinRm) -> None:
 def test_text_that_is_not_ascii(winrm: WinRm, lab: RunningLab) -> None:
     lab.guest.put("grüße, 你好, 🙂\r\n".encode(), REMOTE)
     assert winrm.run(["cmd", "/c", "type", REMOTE], 60).stdout == "grüße, 你好, 🙂"
+
+
+def test_ten_megabytes_of_output(winrm: WinRm, lab: RunningLab, tmp_path: Path) -> None:
+    lab.guest.put(build(Path(__file__).with_name("ten_megabytes.c"), tmp_path), PROGRAM)
+    lines: Counter[str] = Counter()
+    assert winrm.stream([PROGRAM], lambda line: lines.update([line]), 240) == 0
+    assert lines == {"".join(chr(ord("a") + i % 23) for i in range(1023)): 10 << 10}
 
 
 def test_a_wrong_password(remote: Remote) -> None:
