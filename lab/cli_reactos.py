@@ -21,11 +21,14 @@ def add_commands(commands: Subcommands) -> None:
 def _run(options: argparse.Namespace) -> int:
     import tempfile
 
+    from lab.build import build
     from lab.config import find_config, load_config
     from lab.errors import Cause
+    from lab.progress import Progress
     from lab.scenario.artifacts import new_run_directory
     from lab.scenario.load import load_scenarios
     from lab.scenario.run import run_scenario
+    from vm_images.reactos.medium import check_medium
     from vm_images.reactos.profile import check_fits
     from vm_images.reactos.serial_lab import SerialLab
 
@@ -33,7 +36,10 @@ def _run(options: argparse.Namespace) -> int:
     scenarios = load_scenarios(options.scenario, config)
     for scenario in scenarios:
         check_fits(scenario)
+    check_medium(options.iso)
+    build(config, Progress())
     directory = new_run_directory(config.root / "artifacts")
+    directory.mkdir(parents=True)
     good = True
     for scenario in scenarios:
         lab = SerialLab(config, options.iso, Path(tempfile.mkdtemp(prefix="reactos-", dir=directory)))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pycdlib
 
 
-def read_file(cd: Path, name: str) -> bytes:
-    """The file's content, by the name that Windows sees."""
+def read_file(cd: Path, name: str, tree: str = "joliet_path") -> bytes:
+    """The file's content, by the name that Windows sees, or by that of another `tree` of names."""
     disc = pycdlib.PyCdlib()
     disc.open(str(cd))
     content = io.BytesIO()
-    disc.get_file_from_iso_fp(content, joliet_path=f"/{name}")
+    where: dict[str, Any] = {tree: f"/{name}"}
+    disc.get_file_from_iso_fp(content, **where)
     disc.close()
     return content.getvalue()

@@ -3,66 +3,93 @@
 from __future__ import annotations
 
 import io
+import struct
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pycdlib
 import pytest
 from compact_disc import read_file
 
 from lab.errors import UsageError
-from vm_images.reactos.medium import write_medium
+from vm_images.reactos.medium import check_medium, write_medium
 
 
-def write_boot_cd(path: Path, boot: bytes = b"", joliet: bool = True, folder: str = "reactos") -> None:
-    """What of a ReactOS boot CD the lab looks at."""
+def write_boot_cd(
+    path: Path, boot: bytes = b"", joliet: bool = False, folder: str = "reactos", level: int = 4, kernel: bytes = b""
+) -> None:
+    """What of a ReactOS boot CD the lab looks at, with names as `mkisofs -iso-level 4` writes them."""
     disc = pycdlib.PyCdlib()
-    disc.new(joliet=3 if joliet else None)
-    disc.add_directory(f"/{folder.upper()}", joliet_path=f"/{folder}" if joliet else None)
-    for name, content in (("unattend.inf", b"UnattendSetupEnabled = no"), ("txtsetup.sif", b"[Version]")):
-        nice = f"/{folder}/{name}" if joliet else None
-        disc.add_fp(io.BytesIO(content), len(content), f"/{folder.upper()}/{name.upper()};1", joliet_path=nice)
+    disc.new(joliet=3 if joliet else None, interchange_level=level)
+    files = {"unattend.inf": b"UnattendSetupEnabled = no", "txtsetup.sif": b"[Version]"}
+    if kernel:
+        files["system32/ntoskrnl.exe"] = kernel
+
+    def names(name: str) -> dict[str, Any]:
+        iso = name if level == 4 else name.upper() + ";1" * ("." in name)
+        return {"iso_path": f"/{iso}"} | ({"joliet_path": f"/{name}"} if joliet else {})
+
+    for each in (folder, f"{folder}/system32"):
+        disc.add_directory(**names(each))
+    for name, content in files.items():
+        disc.add_fp(io.BytesIO(content), len(content), **names(f"{folder}/{name}"))
     if boot:
-        disc.add_fp(io.BytesIO(boot), len(boot), "/BOOT.BIN;1", joliet_path="/boot.bin" if joliet else None)
-        disc.add_eltorito("/BOOT.BIN;1", bootcatfile="/BOOT.CAT;1", boot_load_size=len(boot) // 512)
+        disc.add_fp(io.BytesIO(boot), len(boot), **names("boot.bin"))
+        disc.add_eltorito("/boot.bin", bootcatfile="/boot.cat", boot_load_size=len(boot) // 512)
     disc.write(str(path))
     disc.close()
 
 
+@pytest.fixture(params=["", "joliet"])
+def tree(request: pytest.FixtureRequest) -> str:
+    """Which names of a CD are read."""
+    return f"{request.param or 'iso'}_path"
+
+
 @pytest.fixture
-def cd(tmp_path: Path) -> Path:
-    write_boot_cd(tmp_path / "boot.iso")
+def cd(tmp_path: Path, tree: str) -> Path:
+    write_boot_cd(tmp_path / "boot.iso", joliet=tree == "joliet_path")
     files = {r"C:\lab\bin\traffic.exe": b"program", r"C:\lab\drivers\example-direct.sys": b"driver"}
     write_medium(tmp_path / "boot.iso", tmp_path / "copy.iso", files)
     return tmp_path / "copy.iso"
 
 
-def test_the_lab_s_files_have_their_places(cd: Path) -> None:
-    assert read_file(cd, "lab/bin/traffic.exe") == b"program"
-    assert read_file(cd, "lab/drivers/example-direct.sys") == b"driver"
-    assert read_file(cd, "reactos/txtsetup.sif") == b"[Version]"
+def test_the_lab_s_files_have_their_places(cd: Path, tree: str) -> None:
+    assert read_file(cd, "lab/bin/traffic.exe", tree) == b"program"
+    assert read_file(cd, "lab/drivers/example-direct.sys", tree) == b"driver"
+    assert read_file(cd, "reactos/txtsetup.sif", tree) == b"[Version]"
 
 
-def test_setup_asks_nothing_and_starts_the_script_at_the_first_logon(cd: Path) -> None:
-    text = read_file(cd, "reactos/unattend.inf").decode()
+def test_setup_asks_nothing_and_starts_the_script_at_the_first_logon(cd: Path, tree: str) -> None:
+    text = read_file(cd, "reactos/unattend.inf", tree).decode()
     assert "UnattendSetupEnabled = yes\r\n" in text
     assert text.endswith("[GuiRunOnce]\r\n" + r"%SystemRoot%\system32\cmd.exe /c D:\lab\run.cmd" + "\r\n")
 
 
-def test_what_the_script_says_goes_to_the_second_serial_port(cd: Path) -> None:
-    lines = read_file(cd, "lab/run.cmd").decode().split("\r\n")
+def test_what_the_script_says_goes_to_the_second_serial_port(cd: Path, tree: str) -> None:
+    lines = read_file(cd, "lab/run.cmd", tree).decode().split("\r\n")
     assert r"C:\lab\bin\traffic.exe run C:\lab\run\script.txt > COM2 2>&1" in lines
     assert "echo LAB-END %ERRORLEVEL% > COM2" in lines
 
 
 @pytest.mark.parametrize(
-    ("folder", "joliet", "words"), [("other", True, "no folder reactos"), ("reactos", False, "Joliet")]
+    ("folder", "level", "words"), [("other", 4, "no folder reactos"), ("reactos", 3, "those are ISO 9660:1999")]
 )
-def test_what_is_no_boot_cd_is_told(tmp_path: Path, folder: str, joliet: bool, words: str) -> None:
-    write_boot_cd(tmp_path / "x.iso", folder=folder, joliet=joliet)
+def test_what_is_no_boot_cd_is_told(tmp_path: Path, folder: str, level: int, words: str) -> None:
+    write_boot_cd(tmp_path / "x.iso", folder=folder, level=level)
     with pytest.raises(UsageError, match=words):
-        write_medium(tmp_path / "x.iso", tmp_path / "copy.iso", {})
+        check_medium(tmp_path / "x.iso")
     with pytest.raises(UsageError, match="does not exist"):
-        write_medium(tmp_path / "none.iso", tmp_path / "copy.iso", {})
+        check_medium(tmp_path / "none.iso")
     (tmp_path / "text.iso").write_text("no disc" * 10_000)
     with pytest.raises(UsageError, match="cannot be made to install"):
-        write_medium(tmp_path / "text.iso", tmp_path / "copy.iso", {})
+        check_medium(tmp_path / "text.iso")
+
+
+@pytest.mark.parametrize(("machine", "words"), [(0x8664, None), (0x14C, "is for 32-bit x86"), (0xAA64, "is for ARM64")])
+def test_a_cd_for_another_machine_is_told(tmp_path: Path, machine: int, words: str | None) -> None:
+    header = b"MZ".ljust(60, b"\0") + struct.pack("<I4sHHIIIHH", 64, b"PE\0\0", machine, 0, 0, 0, 0, 0, 0)
+    write_boot_cd(tmp_path / "x.iso", kernel=header.ljust(1024, b"\0"))
+    with pytest.raises(UsageError, match=words) if words else nullcontext():
+        check_medium(tmp_path / "x.iso")

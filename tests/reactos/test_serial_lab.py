@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from windows.standin import HANG, PAUSE, SIZE, orders, program
 
+from lab.cli import run
 from lab.config import find_config, load_config
 from lab.errors import Cause, UsageError
 from lab.scenario.load import load_scenarios
@@ -41,11 +43,15 @@ def scenario(tmp_path: Path) -> Scenario:
     return scenario
 
 
+def write_stand_in(iso: Path, boot: bytes, script: bytes) -> None:
+    """A boot CD whose guest says this on COM2."""
+    write_boot_cd(iso, (boot + script + b"\0").ljust(SIZE, b"\0"))
+
+
 def played(
     boot: bytes, script: bytes, scenario: Scenario, directory: Path, seconds: int = 30
 ) -> tuple[SerialLab, Verdict]:
-    image = (boot + script + b"\0").ljust(SIZE, b"\0")
-    write_boot_cd(directory / "boot.iso", image)
+    write_stand_in(directory / "boot.iso", boot, script)
     (directory / "guest").mkdir()
     machine = replace(MACHINE, boot_seconds=seconds)
     lab = SerialLab(CONFIG, directory / "boot.iso", directory / "guest", machine)
@@ -71,6 +77,19 @@ def test_a_scenario_is_judged_by_what_came_over_the_second_port(
     assert rb"service" in lab.files[r"C:\lab\run\script.txt"]
     assert r"C:\lab\drivers\example-direct.sys" in lab.files
     assert {each.name for each in (tmp_path / "guest").glob("*.iso")} == set()
+
+
+def test_the_command_needs_nothing_but_a_scenario_and_a_cd(
+    boot: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"lab": 1, "device": r"\\.\Example", "drivers": {"own": {"file": str(DRIVER), "service": "Example"}}}
+    (tmp_path / "lab.yaml").write_text(json.dumps(config))
+    (tmp_path / "simple.yaml").write_text("lab: 1\nsteps:\n  - a: {open: X}\n")
+    write_stand_in(tmp_path / "boot.iso", boot, told() + orders(HANG))
+    assert run(["reactos", "run", str(tmp_path / "simple.yaml"), "--iso", str(tmp_path / "boot.iso")]) == 0
+    assert "simple: passed; logs: " in capsys.readouterr().out
+    assert list(tmp_path.glob("artifacts/*/simple/result.json"))
+    assert list(tmp_path.glob("artifacts/*/reactos-*/kd.jsonl"))
 
 
 def test_a_guest_that_never_begins_and_one_that_never_ends(boot: bytes, scenario: Scenario, tmp_path: Path) -> None:

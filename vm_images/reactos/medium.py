@@ -1,20 +1,29 @@
 """The user's boot CD, and the copy of it that answers its own questions.
 
-ReactOS setup reads reactos/unattend.inf of the CD that it was started from. Source: ReactOS, boot/bootdata/bootcd.
+ReactOS setup reads reactos/unattend.inf of the CD that it was started from. Its CDs are ISO 9660:1999, whose names are
+as they are written. Source: ReactOS, boot/bootdata/bootcd and boot/boot_images.cmake (`mkisofs -iso-level 4`).
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pefile
 import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from lab.errors import UsageError
+from lab.guest.driver_file import MACHINE_AMD64, MACHINES
 
 FOLDER = "lab"
+KERNEL = "/reactos/system32/ntoskrnl.exe"
+MAX_KERNEL = 32 << 20
+ISO_9660_1999 = 4
+"""As an interchange level."""
 _ANSWERS = {
     "Signature": '"$ReactOS$"',
     "UnattendSetupEnabled": "yes",
@@ -22,6 +31,7 @@ _ANSWERS = {
     "DestinationPartitionNumber": "1",
     "InstallationDirectory": "ReactOS",
     "BootLoaderLocation": "2",
+    "MBRInstallType": "2",  # What the same was called before.
     "FullName": '"Driver lab"',
     "ComputerName": '"LAB-GUEST"',
     "TimeZoneIndex": "85",
@@ -41,13 +51,25 @@ def write_medium(iso: Path, target: Path, files: Mapping[str, bytes]) -> None:
 
     `files` go onto it by their path in the guest, `C:\lab\...`. Raises UsageError that says what the file is not.
     """
+    with _opened(iso) as disc:
+        _remove_answers(disc)
+        _add(disc, {"reactos/unattend.inf": _unattend_inf(), f"{FOLDER}/run.cmd": _run_cmd(), **_on_cd(files)})
+        disc.write(str(target))
+
+
+def check_medium(iso: Path) -> None:
+    """Raise UsageError that says what the file is, if it is no ReactOS boot CD."""
+    with _opened(iso):
+        return
+
+
+@contextmanager
+def _opened(iso: Path) -> Iterator[pycdlib.PyCdlib]:
     disc = pycdlib.PyCdlib()
     try:
         disc.open(str(iso))
         _check_setup(disc, iso)
-        _remove_answers(disc)
-        _add(disc, {"reactos/unattend.inf": _unattend_inf(), f"{FOLDER}/run.cmd": _run_cmd(), **_on_cd(files)})
-        disc.write(str(target))
+        yield disc
     except FileNotFoundError:
         raise UsageError(f"{iso} does not exist") from None
     except (OSError, PyCdlibException) as error:
@@ -62,32 +84,50 @@ def _on_cd(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _add(disc: pycdlib.PyCdlib, files: Mapping[str, bytes]) -> None:
     made = {"", "reactos"}
-    for number, (path, content) in enumerate(files.items()):
-        folder = path.rpartition("/")[0]
-        parts = folder.split("/")
-        for i in range(1, len(parts) + 1):
-            parent = "/".join(parts[:i])
-            if parent not in made:
-                disc.add_directory(f"/{parent.upper()}", joliet_path=f"/{parent}")
-                made.add(parent)
-        # The guest takes the Joliet names; the others only have to be there.
-        disc.add_fp(io.BytesIO(content), len(content), f"/{folder.upper()}/LAB{number}.BIN;1", joliet_path=f"/{path}")
+    for path, content in files.items():
+        *folders, _name = path.split("/")
+        for i in range(1, len(folders) + 1):
+            folder = "/".join(folders[:i])
+            if folder not in made:
+                disc.add_directory(**_names(disc, folder))
+                made.add(folder)
+        disc.add_fp(io.BytesIO(content), len(content), **_names(disc, path))
+
+
+def _names(disc: pycdlib.PyCdlib, path: str) -> dict[str, Any]:
+    """A path in each directory tree of the disc; the guest reads one of them."""
+    return {tree: f"/{path}" for tree in ("iso_path", "joliet_path") if tree == "iso_path" or disc.has_joliet()}
 
 
 def _check_setup(disc: pycdlib.PyCdlib, iso: Path) -> None:
-    names = {child.file_identifier().decode("ascii", "replace").upper() for child in disc.list_children(iso_path="/")}
-    if "REACTOS" not in names:
-        raise UsageError(f"{iso} is no ReactOS boot CD: it has no folder reactos", "name the boot CD, not the live CD")
-    if not disc.has_joliet():
-        raise UsageError(f"{iso} has no Joliet names, by which ReactOS finds its files", "name a ReactOS boot CD")
+    if disc.interchange_level < ISO_9660_1999:
+        raise UsageError(f"{iso} is no ReactOS boot CD: those are ISO 9660:1999", "name the boot CD itself")
+    if "reactos" not in _children(disc, "/"):
+        raise UsageError(f"{iso} is no ReactOS boot CD: it has no folder reactos", "name the boot CD itself")
+    machine = _machine(disc)
+    if machine not in (None, MACHINE_AMD64):
+        what = f"{iso} is for {MACHINES.get(machine, f'machine {machine:#x}')}; drivers and programs are for x64 here"
+        raise UsageError(what, "name a boot CD for x64 (amd64)")
+
+
+def _machine(disc: pycdlib.PyCdlib) -> int | None:
+    """What the kernel on the CD is for; None where it cannot be told."""
+    try:
+        with disc.open_file_from_iso(iso_path=KERNEL) as file:
+            machine: int = pefile.PE(data=file.read(MAX_KERNEL), fast_load=True).FILE_HEADER.Machine
+            return machine
+    except (PyCdlibException, pefile.PEFormatError):
+        return None
 
 
 def _remove_answers(disc: pycdlib.PyCdlib) -> None:
-    for child in disc.list_children(joliet_path="/reactos"):
-        if child.file_identifier().decode("utf-16-be", "replace").lower() == "unattend.inf":
-            name = child.file_identifier().decode("utf-16-be")
-            disc.rm_hard_link(joliet_path=f"/reactos/{name}")
-            return
+    if "unattend.inf" in _children(disc, "/reactos"):
+        for tree, path in _names(disc, "reactos/unattend.inf").items():
+            disc.rm_hard_link(**{tree: path})
+
+
+def _children(disc: pycdlib.PyCdlib, path: str) -> set[str]:
+    return {each.file_identifier().decode("ascii", "replace") for each in disc.list_children(iso_path=path)}
 
 
 def _close(disc: pycdlib.PyCdlib) -> None:
