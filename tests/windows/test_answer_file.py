@@ -5,16 +5,26 @@ from __future__ import annotations
 import base64
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 from lab.machine.hardware import Firmware
 from vm_images.windows.answer_file import COMPUTER, UNATTEND, WCM, Answers, answer_file
+from vm_images.windows.build import virtio_paths
 from vm_images.windows.release import RELEASES, Release
 from vm_images.windows.settings import LISTS, MAX_COMMAND_LINE, MAX_PATH, SETTINGS, Pass
 from vm_images.windows.wim import WimImage
 
 NS = f"{{{UNATTEND}}}"
+IDENTITY = {
+    "processorArchitecture": "amd64",
+    "publicKeyToken": "31bf3856ad364e35",
+    "language": "neutral",
+    "versionScope": "nonSxS",
+}
+UNORDERED = ("Disk", "MetaData", "LocalAccount", "PathAndCredentials")
+"""Lists whose items have no number."""
 
 
 def image(release: Release, edition: str | None = None) -> WimImage:
@@ -56,24 +66,48 @@ def release(request: pytest.FixtureRequest) -> Release:
     return found
 
 
+def mistakes(root: ET.Element) -> Iterator[str]:
+    """What setup would not take, by the table of what is documented: passes, components, settings, lists."""
+    found = [(where, component.get("name", "")) for where, component in components(root)]
+    order = [list(Pass).index(where) for where, _name in found]
+    if order != sorted(order) or len(found) != len(set(found)):
+        yield "passes are out of order, or a component is there twice"
+    for where, component in components(root):
+        name = component.get("name", "")
+        identity = {key: value for key, value in component.attrib.items() if key != "name"}
+        if identity != IDENTITY:
+            yield f"{name} is for another Windows: {identity}"
+        known = SETTINGS.get((where, name), ())
+        yield from (f"{where.value}: {name}: {each}" for each, _text in leaves(component) if each not in known)
+    for parent, name in product(root.iter(), LISTS):
+        items = parent.findall(f"{NS}{name}")
+        if any(item.get(f"{{{WCM}}}action") != "add" for item in items):
+            yield f"{name} is not added"
+        orders = [item.findtext(f"{NS}Order") for item in items]
+        if name not in UNORDERED and orders != [str(i + 1) for i in range(len(items))]:
+            yield f"{name} comes in the order {orders}"
+
+
 def test_every_setting_stands_where_its_documentation_has_it(release: Release) -> None:
-    for where, component in components(parsed(answers(release, driver_paths=("E:\\viostor",)))):
-        known = SETTINGS[where, component.get("name", "")]
-        assert {name for name, _text in leaves(component)} <= set(known)
+    assert list(mistakes(parsed(answers(release, driver_paths=("E:\\viostor",))))) == []
 
 
-def test_passes_come_in_their_order_and_no_component_twice(release: Release) -> None:
-    found = [(where, component.get("name")) for where, component in components(parsed(answers(release)))]
-    assert len(found) == len(set(found))
-    order = list(Pass)
-    assert [where for where, _name in found] == sorted((where for where, _name in found), key=order.index)
-
-
-def test_every_component_is_named_as_setup_wants_it(release: Release) -> None:
-    for _where, component in components(parsed(answers(release))):
-        assert component.get("processorArchitecture") == "amd64"
-        assert component.get("publicKeyToken") == "31bf3856ad364e35"
-        assert (component.get("language"), component.get("versionScope")) == ("neutral", "nonSxS")
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("OptIn>", "OptOut>", "windowsPE: Microsoft-Windows-Setup: Diagnostics/OptOut"),
+        ("-SPP-UX", "-SPP", "specialize: Microsoft-Windows-Security-SPP: SkipAutoActivation"),
+        ('pass="specialize"', 'pass="oobeSystem"', "oobeSystem: Microsoft-Windows-Deployment: RunSync"),
+        ('pass="windowsPE"', 'pass="oobeSystem"', "passes are out of order"),
+        ('processorArchitecture="amd64"', 'processorArchitecture="x64"', "is for another Windows"),
+        ("<Order>2</Order>", "<Order>3</Order>", "comes in the order ['1', '3'"),
+        ('<SynchronousCommand wcm:action="add">', "<SynchronousCommand>", "SynchronousCommand is not added"),
+    ],
+)
+def test_a_mistake_is_seen(right: str, wrong: str, told: str) -> None:
+    text = answer_file(answers(RELEASES[0])).decode()
+    assert right in text
+    assert told in "; ".join(mistakes(ET.fromstring(text.replace(right, wrong))))  # noqa: S314
 
 
 def test_no_value_is_empty_or_padded(release: Release) -> None:
@@ -81,15 +115,6 @@ def test_no_value_is_empty_or_padded(release: Release) -> None:
         for name, text in leaves(component):
             assert text, name
             assert text == text.strip(), name
-
-
-def test_list_items_are_added_and_ordered_without_gaps(release: Release) -> None:
-    root = parsed(answers(release))
-    for name in LISTS - {"Disk", "MetaData", "LocalAccount", "PathAndCredentials"}:
-        for parent in root.iter():
-            items = parent.findall(f"{NS}{name}")
-            assert all(item.get(f"{{{WCM}}}action") == "add" for item in items)
-            assert [item.findtext(f"{NS}Order") for item in items] == [str(i + 1) for i in range(len(items))]
 
 
 def test_commands_are_not_longer_than_setup_reads(release: Release) -> None:
@@ -140,3 +165,12 @@ def test_first_logon_runs_one_command_that_finds_the_lab_cd(release: Release) ->
     commands = [c.text or "" for c in parsed(answers(release)).iter(f"{NS}CommandLine")]
     assert len(commands) == 1
     assert r"if exist %d:\lab\provision.cmd call %d:\lab\provision.cmd" in commands[0]
+
+
+def test_drivers_of_virtio_are_looked_for_in_the_release_s_own_folder(release: Release) -> None:
+    paths = virtio_paths(release)
+    folder = {"win10-22h2": "w10", "server-2019": "2k19", "server-2022": "2k22", "server-2025": "2k25"}
+    assert rf"F:\viostor\{folder.get(release.name, 'w11')}\amd64" in paths
+    given = list(parsed(answers(release, driver_paths=paths)).iter(f"{NS}PathAndCredentials"))
+    assert [each.get(f"{{{WCM}}}keyValue") for each in given] == [str(i + 1) for i in range(len(paths))]
+    assert [each.findtext(f"{NS}Path") for each in given] == list(paths)

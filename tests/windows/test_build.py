@@ -341,3 +341,13 @@ def test_an_evaluation_medium_takes_no_key(tmp_path: Path) -> None:
     write_medium(tmp_path / "win.iso", WIN10, b"", [], {})
     with pytest.raises(UsageError, match="setup refuses any product key"):
         build_image(Order(tmp_path / "win.iso", "x", key="A-B"), Progress(Console(quiet=True)))
+
+
+def test_an_edition_without_a_published_key_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path))
+    write_medium(tmp_path / "win.iso", wim(element(1, "Windows 10 Home", "Core", 19041)), b"", [], {})
+    told = io.StringIO()
+    order = Order(tmp_path / "win.iso", "x", edition="Core", room=1 << 60)
+    with pytest.raises(InfrastructureError, match="free"):
+        build_image(order, Progress(Console(file=told, width=200)))
+    assert "no generic key for Core" in told.getvalue()

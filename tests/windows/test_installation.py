@@ -113,6 +113,12 @@ def test_another_build_than_the_medium_s_is_told() -> None:
     assert lacking({**GOOD, "build": 26100}, WIN10) == ["the installed build is 26100, not Windows 10 22H2's"]
 
 
+def test_a_medium_may_name_the_build_before_its_enablement_package() -> None:
+    releases = {each.name: each for each in RELEASES}
+    for name, build in (("win10-22h2", 19045), ("win11-23h2", 22631), ("win11-24h2", 26200)):
+        assert lacking({**GOOD, "build": build}, releases[name]) == []
+
+
 def test_only_an_evaluation_ends() -> None:
     now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     assert expiry(GOOD, True, now) == now + datetime.timedelta(days=90)

@@ -90,6 +90,7 @@ def test_a_release_is_known_by_build_and_kind() -> None:
         return release_of(images(wim(element(1, "x", "y", build, kind)))[0]).name
 
     assert named(26100, "Client") == "win11-24h2"
+    assert named(26200, "Client") == "win11-25h2"
     assert named(26100, "Server") == "server-2025"
     assert named(19041, "Client") == "win10-22h2"
     with pytest.raises(UsageError, match="build 9600"):

@@ -82,6 +82,9 @@ def build_image(order: Order, progress: Progress) -> Path:
         if order.key and image.is_evaluation:
             raise UsageError(f"{image} is evaluation media: setup refuses any product key on it", "leave --key out")
         phase.detail = str(image)
+    if not (order.key or image.is_evaluation or generic_key(release, image)):
+        what = f"warning: Microsoft publishes no generic key for {image.edition}: setup may ask for one"
+        progress.note(f"{what}; name yours with --key, or another --edition")
     images_directory().mkdir(parents=True, exist_ok=True)
     require_space(images_directory(), order.room)
     logs = _new_logs(order.name)

@@ -25,11 +25,11 @@ class Release:
 
 
 RELEASES = (
-    # Enablement packages raise the build that `ver` shows above the one that the medium names.
+    # Enablement packages raise the build that `ver` shows above the one that the medium names: 25H2's may name 24H2's.
     Release("win10-22h2", "Windows 10 22H2", (19041, 19045), False, Firmware.BIOS, 4096, 40),
     Release("win11-23h2", "Windows 11 23H2", (22621, 22631), False, Firmware.UEFI, 4096, 64, checks_hardware=True),
-    Release("win11-24h2", "Windows 11 24H2", (26100, 26100), False, Firmware.UEFI, 4096, 64, checks_hardware=True),
     Release("win11-25h2", "Windows 11 25H2", (26200, 26200), False, Firmware.UEFI, 4096, 64, checks_hardware=True),
+    Release("win11-24h2", "Windows 11 24H2", (26100, 26200), False, Firmware.UEFI, 4096, 64, checks_hardware=True),
     Release("server-2019", "Windows Server 2019", (17763, 17763), True, Firmware.BIOS, 3072, 40),
     Release("server-2022", "Windows Server 2022", (20348, 20348), True, Firmware.BIOS, 3072, 40),
     Release("server-2025", "Windows Server 2025", (26100, 26100), True, Firmware.UEFI, 4096, 64),
