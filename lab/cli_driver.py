@@ -64,7 +64,9 @@ def _push(options: argparse.Namespace) -> int:
     from lab.bringup import attach
     from lab.config import find_config, load_config
     from lab.driver_push import push_driver
+    from lab.guest.driver_file import inspect_driver
 
+    inspect_driver(options.file)
     lab = attach(load_config(options.config or find_config(Path.cwd())))
     pushed = push_driver(lab, options.file, options.service or options.file.stem)
     print(f"{options.file} runs as service {pushed.service} ({pushed.remote}, {pushed.signed})")

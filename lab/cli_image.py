@@ -46,6 +46,8 @@ def _windows(options: argparse.Namespace) -> int:
 
     if not _NAME.fullmatch(options.name):
         raise UsageError(f"--name: {options.name!r} is no name", "small letters, digits, '.', '_' and '-', as in win11")
+    if options.iso.is_dir():
+        raise UsageError(f"--iso: {options.iso} is a folder", "name the ISO of Windows setup (to make: ISO=Win.iso)")
     for option, file in (("--virtio-iso", options.virtio_iso), ("--openssh", options.openssh)):
         if file is not None and not file.is_file():
             raise UsageError(f"{option}: {file} does not exist")

@@ -42,7 +42,7 @@ def inspect_driver(path: Path) -> DriverFile:
     try:
         pe = pefile.PE(data=data, fast_load=True)
     except pefile.PEFormatError as error:
-        raise UsageError(f"{path} is no Windows executable: {error}", "name a .sys file in lab.yaml") from None
+        raise UsageError(f"{path} is no Windows executable: {error}", "name a .sys file") from None
     machine = pe.FILE_HEADER.Machine
     if machine != MACHINE_AMD64:
         name = MACHINES.get(machine, f"machine {machine:#06x}")
@@ -50,7 +50,7 @@ def inspect_driver(path: Path) -> DriverFile:
     if pe.OPTIONAL_HEADER.Subsystem != SUBSYSTEM_NATIVE:
         raise UsageError(
             f"{path} is a program, not a driver (subsystem {pe.OPTIONAL_HEADER.Subsystem}, a driver has 1, NATIVE)",
-            "name a .sys file in lab.yaml",
+            "name a .sys file",
         )
     return DriverFile(
         path, hashlib.sha256(data).hexdigest(), pe.FILE_HEADER.TimeDateStamp, pe.OPTIONAL_HEADER.SizeOfImage

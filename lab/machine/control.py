@@ -82,6 +82,6 @@ def _gone(instance: Instance) -> LabError:
     state = instance.read(STATE)
     if isinstance(state.get("error"), dict):
         return decode_error(state["error"])
-    if state.get("phase") == "stopped":
+    if state.get("phase", "stopped") == "stopped":
         return GuestLostError("the lab is down", "start it: lab up")
     return GuestLostError("the VM's supervisor is gone (killed?), and the VM with it", "start again: lab up")

@@ -78,6 +78,9 @@ def test_answer_cut_short_counts_as_gone(instance: Instance) -> None:
 
 
 def test_without_a_supervisor_its_last_words_are_told(instance: Instance) -> None:
+    with pytest.raises(GuestLostError, match="the lab is down"):  # It never was up.
+        call(instance, "status")
+    instance.write(STATE, {"phase": "ready"})
     with pytest.raises(GuestLostError, match="supervisor is gone"):
         call(instance, "status")
     instance.write(STATE, {"phase": "stopped"})
