@@ -6,17 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-import tree_sitter_powershell
 from compact_disc import read_file
-from tree_sitter import Language, Node, Parser
 
 from vm_images.windows.answer_file import Answers
 from vm_images.windows.certificate import make_certificate, signing_certificate
-from vm_images.windows.media import GUEST, Provisions, write_media
+from vm_images.windows.media import Provisions, write_media
 from vm_images.windows.release import RELEASES
 from vm_images.windows.wim import WimImage
-
-SCRIPTS = sorted(GUEST.glob("*.ps1"))
 
 
 @pytest.fixture(scope="module")
@@ -48,34 +44,3 @@ def test_every_file_that_the_scripts_take_from_the_cd_is_on_it(cd: Path) -> None
 def test_texts_have_the_line_ends_and_encoding_of_windows(cd: Path) -> None:
     assert read_file(cd, "lab/provision.cmd").startswith(b"@echo off\r\n")
     assert read_file(cd, "lab/provision.ps1").startswith(b"\xef\xbb\xbf#")
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
-def test_scripts_are_powershell(script: Path) -> None:
-    tree = Parser(Language(tree_sitter_powershell.language())).parse(script.read_bytes())
-    assert [node.start_point for node in _mistakes(tree.root_node)] == []
-
-
-def test_the_grammar_sees_a_mistake() -> None:
-    parser = Parser(Language(tree_sitter_powershell.language()))
-    assert list(_mistakes(parser.parse(b"if ($x { Get-Item }").root_node))
-
-
-def _mistakes(node: Node) -> list[Node]:
-    own = [node] if node.type == "ERROR" or node.is_missing else []
-    return own + [each for child in node.children for each in _mistakes(child)]
-
-
-def test_every_stage_names_the_documentation_of_its_commands() -> None:
-    lines = (GUEST / "provision.ps1").read_text().splitlines()
-    stages = [i for i, line in enumerate(lines) if line.startswith("    '") and line.endswith("' = {")]
-    assert len(stages) > 10
-    for i in stages:
-        assert lines[i - 1].strip().startswith("# learn.microsoft.com: "), lines[i]
-
-
-def test_a_stage_runs_no_tool_whose_failure_would_go_unseen() -> None:
-    text = (GUEST / "provision.ps1").read_text()
-    for tool in ("bcdedit", "certutil", "powercfg", "schtasks", "net", "sc", "tzutil"):
-        for line in text.splitlines():
-            assert f"{tool}.exe" not in line or f"Invoke-Tool '{tool}.exe'" in line, line
