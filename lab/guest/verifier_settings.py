@@ -48,8 +48,8 @@ class Settings:
     """File names in small letters."""
 
     def of(self, driver: str) -> int:
-        """The flags that a driver is checked with."""
-        return self.flags if driver.lower() in self.drivers else 0
+        """The flags that a driver is checked with; bits of `FLAGS` only: Windows adds some of its own."""
+        return self.flags & _KNOWN if driver.lower() in self.drivers else 0
 
 
 def read_settings(text: str) -> Settings:
@@ -115,11 +115,11 @@ class VerifierSettings:
         return read_settings(self._ask("/querysettings"))
 
     def in_force(self, driver: str) -> int:
-        """The flags that `driver`, which was loaded since the last boot, was checked with; bits of `FLAGS` only.
+        """The flags that `driver`, which was loaded since the last boot, was checked with.
 
         Settings alone prove nothing: they wait for a restart. Raises InfrastructureError.
         """
-        return read_active(self._ask("/query")).of(driver) & _KNOWN
+        return read_active(self._ask("/query")).of(driver)
 
     def _ask(self, what: str) -> str:
         result = self._guest.run(["verifier.exe", what], DEADLINE)

@@ -100,6 +100,10 @@ def test_bits_that_windows_adds_are_not_compared(guest: WindowsGuest, settings: 
     assert settings.in_force("other.sys") == 0
 
 
+INTERNAL = 0x100000
+"""A bit of Windows' own, beside the flags that it was told."""
+
+
 class WindowsGuest:
     """Has a Driver Verifier and a boot id that behave as documented."""
 
@@ -121,6 +125,7 @@ class WindowsGuest:
             return CommandResult(self.active, "", 0)
         if argv[1] == "/querysettings":
             flags, driver = self.wanted
+            flags |= INTERNAL if flags else 0
             return CommandResult(f"Verifier Flags: {flags:#010x}\nVerified Drivers:\n\n  {driver or 'None'}\n", "", 0)
         if self.refuses:
             return CommandResult("Access is denied.", "", 1)

@@ -16,14 +16,15 @@ from lab.machine.firmware import VARIABLES
 from lab.machine.hardware import Firmware, Machine
 from lab.machine.image import MANIFEST_FORMAT, Credentials
 from lab.machine.qemu import OVERLAY
+from lab.verifier import FLAGS, flag_capability
 from vm_images.windows.release import Release
 from vm_images.windows.wim import WimImage
 
 CAPABILITIES = (
     *("bugcheck", "cleanup-irp", "concurrent-dispatch", "crash-dump", "create-status", "debug-string"),
     *("deferred-unload", "driver-verifier", "ioctl-access", "irql", "kd-modules", "kd-print", "names-below-device"),
-    *("nmi-crash", "other-users", "user-buffers", "verifier-at-boot", "verifier-deadlock", "verifier-io"),
-    *("verifier-irql", "verifier-pool-tracking", "verifier-special-pool", "winrm"),
+    *("nmi-crash", "other-users", "user-buffers", "verifier-at-boot", "winrm"),
+    *map(flag_capability, FLAGS),
 )
 """What a Windows kernel does by its documentation; `sftp` is added where there is an SSH server."""
 BOOT_ID = r"C:\lab\boot-id"
