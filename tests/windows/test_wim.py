@@ -105,8 +105,10 @@ def test_evaluation_media_have_no_key_and_others_the_published_one() -> None:
         return generic_key(release_of(image), image)
 
     assert key(SERVER) is None
+    assert key(wim(element(1, "x", "ServerStandardEvalCor", 20348, "Server Core"))) is None
     assert key(CLIENT) == "W269N-WFGWX-YVC9B-4J6C9-T83GX"
-    assert key(wim(element(1, "x", "ServerStandard", 26100, "Server"))) == "TVRH6-WHNXV-R9WG3-9XRFY-MY832"
+    for edition, kind in (("ServerStandard", "Server"), ("ServerStandardCor", "Server Core")):
+        assert key(wim(element(1, "x", edition, 26100, kind))) == "TVRH6-WHNXV-R9WG3-9XRFY-MY832"
 
 
 @pytest.mark.parametrize("udf", [None, "2.60"], ids=["iso9660", "udf"])

@@ -82,5 +82,5 @@ def generic_key(release: Release, image: WimImage) -> str | None:
     if image.is_evaluation:
         return None
     if release.server:
-        return _SERVER_KEYS.get((release.name, image.edition))
+        return _SERVER_KEYS.get((release.name, image.edition.removesuffix("Cor")))  # A Server Core has the same key.
     return _CLIENT_KEYS.get(image.edition)

@@ -42,7 +42,7 @@ class WimImage:
 
     @property
     def is_evaluation(self) -> bool:
-        return self.edition.endswith("Eval")
+        return "Eval" in self.edition  # As in EnterpriseEval, and in ServerStandardEvalCor of a Server Core.
 
     def __str__(self) -> str:
         return f"{self.index}: {self.name} ({self.edition}, build {self.build}, {self.architecture}, {self.language})"
