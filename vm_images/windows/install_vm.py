@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class InstallVm:
                 stdout=output,
                 stderr=output,
             )
-        connecting = asyncio.create_task(self._monitor.connect(str(self._directory / QMP_SOCKET), START_DEADLINE))
+        connecting = asyncio.create_task(self._connect())
         exiting = asyncio.create_task(self._process.wait())
         await asyncio.wait([connecting, exiting], return_when=asyncio.FIRST_COMPLETED)
         exiting.cancel()
@@ -56,6 +57,14 @@ class InstallVm:
         await connecting
         self._events = self._monitor.watch(self._take_event)
         await self._monitor.execute("cont")
+
+    async def _connect(self) -> None:
+        # A socket's address holds 107 bytes, a path may be longer: go through a descriptor of its directory.
+        directory = os.open(self._directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            await self._monitor.connect(f"/proc/self/fd/{directory}/{QMP_SOCKET}", START_DEADLINE)
+        finally:
+            os.close(directory)
 
     def _take_event(self, name: str, data: Mapping[str, Any], when: float) -> None:
         if name == "RESET" and data.get("guest"):
