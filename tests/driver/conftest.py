@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,6 +24,9 @@ def make(directory: Path, *arguments: str) -> str:
     """Run make there and give what it printed; the test fails with that text if make fails."""
     done = subprocess.run(
         ["make", "-C", str(directory), "-j2", *arguments],
+        env={
+            name: value for name, value in os.environ.items() if name != "MAKEFLAGS"
+        },  # Of a make that runs the tests.
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
