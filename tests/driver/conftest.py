@@ -22,11 +22,10 @@ def copy_sources(target: Path, *, built: bool = False) -> Path:
 
 def make(directory: Path, *arguments: str) -> str:
     """Run make there and give what it printed; the test fails with that text if make fails."""
+    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}  # Those of an outer make.
     done = subprocess.run(
         ["make", "-C", str(directory), "-j2", *arguments],
-        env={
-            name: value for name, value in os.environ.items() if name != "MAKEFLAGS"
-        },  # Of a make that runs the tests.
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
