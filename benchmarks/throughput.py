@@ -31,13 +31,16 @@ def measure(config: Config) -> None:
     }
     one: list[float] = []
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        one.append(_rate(lab, config, _one_thread(lab, config), PAIRS))
-        for name, (verifier, pairs) in ways.items():
+    try:
+        for _ in range(ROUNDS):
             lab.restore()
-            image = lab.ensure_driver(config.default_driver)
-            load = ("reload", config.driver.service, image, *verifier.tokens(lab.capabilities))
-            rates[name].append(_rate(lab, config, load, pairs))
+            one.append(_rate(lab, config, _one_thread(lab, config), PAIRS))
+            for name, (verifier, pairs) in ways.items():
+                lab.restore()
+                image = lab.ensure_driver(config.default_driver)
+                load = ("reload", config.driver.service, image, *verifier.tokens(lab.capabilities))
+                rates[name].append(_rate(lab, config, load, pairs))
+    finally:
         lab.restore()
     print(f"  {'one thread, as Wine has it':26} {median(one):7.0f} requests/s")
     for name, each in rates.items():
