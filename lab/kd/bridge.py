@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 import struct
 import threading
@@ -16,6 +15,7 @@ from lab.kd.client import KdClient
 from lab.kd.log import KdLog
 from lab.kd.peer import ERASE_WITHIN, Peer
 from lab.kd.transport import SocketTransport
+from lab.socket_address import socket_address
 
 logger = logging.getLogger(__name__)
 
@@ -111,12 +111,8 @@ def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.unlink(missing_ok=True)
-        # A socket's address holds 107 bytes, a path may be longer: go through a descriptor of its directory.
-        directory = os.open(path.absolute().parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            listener.bind(f"/proc/self/fd/{directory}/{path.name}")
-        finally:
-            os.close(directory)
+        with socket_address(path) as address:
+            listener.bind(address)
         listener.listen(4)
     except OSError as error:
         listener.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from lab.errors import GuestLostError
+from lab.socket_address import socket_address
 
 CONNECT_DEADLINE = 5.0
 MAX_UNSENT = 1 << 20
@@ -186,13 +187,9 @@ def connect_unix(path: Path) -> socket.socket:
     """A connection to a unix socket, however long its path. Raises GuestLostError when nobody listens on it."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # A socket's address holds 107 bytes, a path may be longer: go through a descriptor of its directory.
-        directory = os.open(path.absolute().parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            connection.settimeout(CONNECT_DEADLINE)
-            connection.connect(f"/proc/self/fd/{directory}/{path.name}")
-        finally:
-            os.close(directory)
+        connection.settimeout(CONNECT_DEADLINE)
+        with socket_address(path) as address:
+            connection.connect(address)
     except OSError as error:
         connection.close()
         raise _nobody(str(path), error) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from lab.errors import CrashedError, GuestLostError, HungError, InfrastructureError, LabError, UsageError
 from lab.machine.instance import CONTROL_SOCKET, STATE, Instance
+from lab.socket_address import socket_address
 
 MAX_LINE = 1 << 20
 ERRORS: dict[str, type[LabError]] = {
@@ -57,15 +57,12 @@ def decode_error(data: dict[str, str]) -> LabError:
 
 @contextmanager
 def connect(path: Path, timeout: float) -> Iterator[socket.socket]:
-    """Connect to a Unix socket whose path may be longer than the 107 bytes that an address holds."""
-    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout)
-            connection.connect(f"/proc/self/fd/{directory}/{path.name}")
-            yield connection
-    finally:
-        os.close(directory)
+    """Connect to a Unix socket, however long its path."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        with socket_address(path) as address:
+            connection.connect(address)
+        yield connection
 
 
 def _read_line(connection: socket.socket) -> bytes:

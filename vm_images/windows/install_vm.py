@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lab.errors import GuestLostError, InfrastructureError
 from lab.machine.hardware import CD_NODES, DISK_NODE
 from lab.machine.monitor import Monitor
 from lab.machine.qemu import CONSOLE_LOG, QMP_SOCKET, VmSpec, command_line
+from lab.socket_address import socket_address
 from vm_images.windows.installation import Seen
 
 START_DEADLINE = 20.0
@@ -59,12 +59,8 @@ class InstallVm:
         await self._monitor.execute("cont")
 
     async def _connect(self) -> None:
-        # A socket's address holds 107 bytes, a path may be longer: go through a descriptor of its directory.
-        directory = os.open(self._directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            await self._monitor.connect(f"/proc/self/fd/{directory}/{QMP_SOCKET}", START_DEADLINE)
-        finally:
-            os.close(directory)
+        with socket_address(self._directory / QMP_SOCKET) as address:
+            await self._monitor.connect(address, START_DEADLINE)
 
     def _take_event(self, name: str, data: Mapping[str, Any], when: float) -> None:
         if name == "RESET" and data.get("guest"):
