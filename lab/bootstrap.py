@@ -27,6 +27,7 @@ PACKAGES = {
     "lld": "driver and programs",
     "llvm": "driver and programs",
     "mingw-w64-x86-64-dev": "Windows headers and import libraries",
+    "mingw-w64-i686-dev": "the same for 32 bits, as ReactOS needs them",
     "mmdebstrap": "the guest image",
     "uidmap": "the guest image, built without root",
     "e2fsprogs": "the guest image",

@@ -14,7 +14,7 @@ def add_commands(commands: Subcommands) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     run = actions.add_parser("run", help="install it, perform the scenario, judge what came over the serial ports")
     run.add_argument("scenario", type=Path, metavar="FILE.yaml")
-    run.add_argument("--iso", type=Path, required=True, metavar="FILE", help="ReactOS boot CD, 64-bit")
+    run.add_argument("--iso", type=Path, required=True, metavar="FILE", help="ReactOS boot CD, 32- or 64-bit")
     run.set_defaults(run=_run)
 
 
@@ -28,21 +28,25 @@ def _run(options: argparse.Namespace) -> int:
     from lab.scenario.artifacts import new_run_directory
     from lab.scenario.load import load_scenarios
     from lab.scenario.run import run_scenario
+    from vm_images.reactos.images import build_traffic, check_driver, fitted
     from vm_images.reactos.medium import check_medium
     from vm_images.reactos.profile import check_fits
     from vm_images.reactos.serial_lab import SerialLab
 
-    config = load_config(options.config or find_config(options.scenario))
+    machine = check_medium(options.iso)
+    config = fitted(load_config(options.config or find_config(options.scenario)), machine)
     scenarios = load_scenarios(options.scenario, config)
     for scenario in scenarios:
         check_fits(scenario)
-    check_medium(options.iso)
     build(config, Progress())
+    for scenario in scenarios:
+        check_driver(config, scenario.driver, machine)
+    traffic = build_traffic(machine, Progress())
     directory = new_run_directory(config.root / "artifacts")
     directory.mkdir(parents=True)
     good = True
     for scenario in scenarios:
-        lab = SerialLab(config, options.iso, Path(tempfile.mkdtemp(prefix="reactos-", dir=directory)))
+        lab = SerialLab(config, options.iso, traffic, Path(tempfile.mkdtemp(prefix="reactos-", dir=directory)))
         try:
             verdict = run_scenario(lab, scenario, directory)
         finally:

@@ -57,6 +57,16 @@ class CoverageSpec:
 
 
 @dataclass(frozen=True)
+class ReactosSpec:
+    """Images for a ReactOS of one architecture."""
+
+    images: Path
+    """The folder with one for each driver and program, of the same file name. Absolute; need not exist yet."""
+    build: str = ""
+    """The command that makes them; empty: that of all."""
+
+
+@dataclass(frozen=True)
 class FaultSpec:
     """A fault that a driver plants when an IOCTL tells it to, for tests of the tests."""
 
@@ -146,6 +156,8 @@ class Config:
     build: str = ""
     """The command that makes driver and programs, run in `root`; empty: there is none."""
     coverage: CoverageSpec | None = None
+    reactos: Mapping[str, ReactosSpec] = field(default_factory=dict)
+    """By architecture, i386 or amd64; where there is none, the images are those of all guests."""
     clean: Document | None = None
     """This file, if its `clean:` says what `expect: {end: clean}` stands for in scenarios."""
     faults: Mapping[str, FaultSpec] = field(default_factory=dict)
@@ -279,6 +291,7 @@ def _config(path: Path, document: Document, debugger: Debugger) -> Config:
         model=_model(root, data["model"]) if "model" in data else None,
         build=data.get("build", ""),
         coverage=_coverage(root, data["coverage"]) if "coverage" in data else None,
+        reactos={name: _reactos(root, spec) for name, spec in data.get("reactos", {}).items()},
         clean=document if "clean" in data else None,
         faults={name: _fault(root, name, spec) for name, spec in data.get("faults", {}).items()},
     )
@@ -293,6 +306,10 @@ def _coverage(root: Path, data: dict[str, Any]) -> CoverageSpec:
     sources = (root / data.get("sources", ".")).resolve()
     without = tuple(data.get("without", ()))
     return CoverageSpec((root / data["images"]).resolve(), sources, data.get("build", ""), without)
+
+
+def _reactos(root: Path, data: dict[str, Any]) -> ReactosSpec:
+    return ReactosSpec((root / data["images"]).resolve(), data.get("build", ""))
 
 
 def _fault(root: Path, name: str, spec: dict[str, Any]) -> FaultSpec:

@@ -11,8 +11,16 @@ import pefile
 from lab.errors import UsageError
 
 MACHINE_AMD64 = 0x8664
+MACHINE_I386 = 0x14C
 SUBSYSTEM_NATIVE = 1
-MACHINES = {0x14C: "32-bit x86", 0x1C0: "ARM", 0xAA64: "ARM64", 0x200: "Itanium"}
+MACHINES = {
+    MACHINE_I386: "32-bit x86",
+    MACHINE_AMD64: "64-bit x86 (AMD64)",
+    0x1C0: "ARM",
+    0xAA64: "ARM64",
+    0x200: "Itanium",
+}
+"""In words, by the number in a PE header."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +34,19 @@ class DriverFile:
     size_of_image: int
 
 
-def inspect_driver(path: Path) -> DriverFile:
-    """Check that `path` is a 64-bit x86 kernel driver.
+def machine_of(path: Path) -> int | None:
+    """What a Windows executable is built for; None for any other file, or none."""
+    try:
+        machine: int = pefile.PE(str(path), fast_load=True).FILE_HEADER.Machine
+    except (OSError, pefile.PEFormatError, ValueError):
+        return None
+    return machine
 
-    Raises UsageError that says what the file is instead.
+
+def inspect_driver(path: Path, wanted: int = MACHINE_AMD64, advice: str = "build it for x64") -> DriverFile:
+    """Check that `path` is a kernel driver for the guest's machine.
+
+    Raises UsageError that says what the file is instead; `advice` is for one that is built for another machine.
     """
     try:
         data = path.read_bytes()
@@ -44,9 +61,9 @@ def inspect_driver(path: Path) -> DriverFile:
     except pefile.PEFormatError as error:
         raise UsageError(f"{path} is no Windows executable: {error}", "name a .sys file") from None
     machine = pe.FILE_HEADER.Machine
-    if machine != MACHINE_AMD64:
+    if machine != wanted:
         name = MACHINES.get(machine, f"machine {machine:#06x}")
-        raise UsageError(f"{path} is built for {name}; the guest is 64-bit x86 (AMD64)", "build it for x64")
+        raise UsageError(f"{path} is built for {name}; the guest is {MACHINES[wanted]}", advice)
     if pe.OPTIONAL_HEADER.Subsystem != SUBSYSTEM_NATIVE:
         raise UsageError(
             f"{path} is a program, not a driver (subsystem {pe.OPTIONAL_HEADER.Subsystem}, a driver has 1, NATIVE)",

@@ -12,6 +12,7 @@ from windows.standin import HANG, PAUSE, SIZE, orders, program
 from lab.cli import run
 from lab.config import find_config, load_config
 from lab.errors import Cause, UsageError
+from lab.guest.driver_file import MACHINE_I386, machine_of
 from lab.scenario.load import load_scenarios
 from lab.scenario.model import Isolation, Scenario
 from lab.scenario.run import run_scenario
@@ -19,11 +20,13 @@ from lab.scenario.verdict import Verdict
 from vm_images.reactos.profile import CAPABILITIES, LACKS, MACHINE, check_fits
 from vm_images.reactos.serial_lab import SerialLab
 
-from .test_medium import write_boot_cd
+from .pe_file import pe_file
+from .test_medium import AMD64, write_boot_cd
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = load_config(find_config(ROOT))
 DRIVER = ROOT / "driver" / "build" / "example-direct.sys"
+TRAFFIC = ROOT / "driver" / "build" / "traffic.exe"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not DRIVER.is_file(), reason="needs the built driver"),
@@ -43,9 +46,9 @@ def scenario(tmp_path: Path) -> Scenario:
     return scenario
 
 
-def write_stand_in(iso: Path, boot: bytes, script: bytes) -> None:
+def write_stand_in(iso: Path, boot: bytes, script: bytes, kernel: bytes = AMD64) -> None:
     """A boot CD whose guest says this on COM2."""
-    write_boot_cd(iso, (boot + script + b"\0").ljust(SIZE, b"\0"))
+    write_boot_cd(iso, (boot + script + b"\0").ljust(SIZE, b"\0"), kernel=kernel)
 
 
 def played(
@@ -54,7 +57,7 @@ def played(
     write_stand_in(directory / "boot.iso", boot, script)
     (directory / "guest").mkdir()
     machine = replace(MACHINE, boot_seconds=seconds)
-    lab = SerialLab(CONFIG, directory / "boot.iso", directory / "guest", machine)
+    lab = SerialLab(CONFIG, directory / "boot.iso", TRAFFIC, directory / "guest", machine)
     try:
         return lab, run_scenario(lab, scenario, directory / "run")
     finally:
@@ -90,6 +93,34 @@ def test_the_command_needs_nothing_but_a_scenario_and_a_cd(
     assert "simple: passed; logs: " in capsys.readouterr().out
     assert list(tmp_path.glob("artifacts/*/simple/result.json"))
     assert list(tmp_path.glob("artifacts/*/reactos-*/kd.jsonl"))
+
+
+def test_a_cd_of_32_bits_gets_images_of_32_bits(
+    boot: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built = ROOT / "driver" / "build" / "reactos-i386"
+    images = {"images": str(built), "build": f"make -s -C {ROOT / 'driver'} REACTOS=i386"}
+    drivers = {"own": {"file": str(DRIVER), "service": "Example"}}
+    config = {"lab": 1, "device": r"\\.\Example", "drivers": drivers, "reactos": {"i386": images}}
+    (tmp_path / "lab.yaml").write_text(json.dumps(config))
+    (tmp_path / "simple.yaml").write_text("lab: 1\nsteps:\n  - a: {open: X}\n")
+    write_stand_in(tmp_path / "boot.iso", boot, told() + orders(HANG), pe_file(MACHINE_I386))
+    assert run(["reactos", "run", str(tmp_path / "simple.yaml"), "--iso", str(tmp_path / "boot.iso")]) == 0
+    assert "simple: passed; logs: " in capsys.readouterr().out
+    assert machine_of(built / "example-direct.sys") == machine_of(built / "traffic.exe") == MACHINE_I386
+
+
+def test_a_driver_that_does_not_fit_the_cd_is_told_before_anything_boots(
+    boot: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"lab": 1, "device": r"\\.\Example", "drivers": {"own": {"file": str(DRIVER), "service": "Example"}}}
+    (tmp_path / "lab.yaml").write_text(json.dumps(config))
+    (tmp_path / "simple.yaml").write_text("lab: 1\nsteps:\n  - a: {open: X}\n")
+    write_stand_in(tmp_path / "boot.iso", boot, b"", pe_file(MACHINE_I386))
+    assert run(["reactos", "run", str(tmp_path / "simple.yaml"), "--iso", str(tmp_path / "boot.iso")]) == 2
+    said = capsys.readouterr().err
+    assert "example-direct.sys is built for 64-bit x86 (AMD64); the guest is 32-bit x86" in said
+    assert "`reactos: {i386: {images: FOLDER}}`" in said
 
 
 def test_a_guest_that_never_begins_and_one_that_never_ends(boot: bytes, scenario: Scenario, tmp_path: Path) -> None:

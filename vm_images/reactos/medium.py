@@ -17,7 +17,8 @@ import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from lab.errors import UsageError
-from lab.guest.driver_file import MACHINE_AMD64, MACHINES
+from lab.guest.driver_file import MACHINES
+from vm_images.reactos.images import ARCHITECTURES
 
 FOLDER = "lab"
 KERNEL = "/reactos/system32/ntoskrnl.exe"
@@ -57,10 +58,10 @@ def write_medium(iso: Path, target: Path, files: Mapping[str, bytes]) -> None:
         disc.write(str(target))
 
 
-def check_medium(iso: Path) -> None:
-    """Raise UsageError that says what the file is, if it is no ReactOS boot CD."""
-    with _opened(iso):
-        return
+def check_medium(iso: Path) -> int:
+    """The machine that the CD is for, one of `ARCHITECTURES`. Raises UsageError that says what the file is instead."""
+    with _opened(iso) as disc:
+        return _machine(disc, iso)
 
 
 @contextmanager
@@ -104,20 +105,20 @@ def _check_setup(disc: pycdlib.PyCdlib, iso: Path) -> None:
         raise UsageError(f"{iso} is no ReactOS boot CD: those are ISO 9660:1999", "name the boot CD itself")
     if "reactos" not in _children(disc, "/"):
         raise UsageError(f"{iso} is no ReactOS boot CD: it has no folder reactos", "name the boot CD itself")
-    machine = _machine(disc)
-    if machine not in (None, MACHINE_AMD64):
-        what = f"{iso} is for {MACHINES.get(machine, f'machine {machine:#x}')}; drivers and programs are for x64 here"
-        raise UsageError(what, "name a boot CD for x64 (amd64)")
 
 
-def _machine(disc: pycdlib.PyCdlib) -> int | None:
-    """What the kernel on the CD is for; None where it cannot be told."""
+def _machine(disc: pycdlib.PyCdlib, iso: Path) -> int:
+    """What the kernel that setup is started with is for."""
     try:
         with disc.open_file_from_iso(iso_path=KERNEL) as file:
             machine: int = pefile.PE(data=file.read(MAX_KERNEL), fast_load=True).FILE_HEADER.Machine
-            return machine
     except (PyCdlibException, pefile.PEFormatError):
-        return None
+        what = f"{iso} is no ReactOS boot CD: {KERNEL}, from which setup starts, is missing or no program"
+        raise UsageError(what, "name the boot CD itself") from None
+    if machine not in ARCHITECTURES:
+        what = f"{iso} is for {MACHINES.get(machine, f'machine {machine:#x}')}, which this machine cannot run"
+        raise UsageError(what, f"name a boot CD for {' or '.join(ARCHITECTURES.values())}")
+    return machine
 
 
 def _remove_answers(disc: pycdlib.PyCdlib) -> None:

@@ -14,7 +14,6 @@ from lab.config import Config
 from lab.crash.seen import CrashSeen, HangSeen
 from lab.debugger import Debugger
 from lab.errors import GuestLostError, HungError, InfrastructureError, UsageError
-from lab.guest.driver_file import inspect_driver
 from lab.guest.services import TRAFFIC
 from lab.incidents import Incident
 from lab.kd.client import KdClient
@@ -24,7 +23,7 @@ from lab.machine.accelerator import choose_accelerator
 from lab.machine.hardware import Machine
 from lab.machine.overlay import qemu_img
 from lab.machine.qemu import KD_SOCKET, OVERLAY, VmSpec, find_qemu, free_ports
-from lab.running import BIN, DRIVERS, TRAFFIC_PROGRAM
+from lab.running import BIN, DRIVERS
 from lab.scenario.model import Scenario
 from lab.verifier import Verifier
 from vm_images.reactos.medium import write_medium
@@ -61,13 +60,17 @@ class SerialGuest:
 class SerialLab:
     """For one scenario; a second one needs another. Close it."""
 
-    def __init__(self, config: Config, iso: Path, directory: Path, machine: Machine = MACHINE) -> None:
-        """`directory` is empty; it gets disk, CDs and logs. `iso` is a ReactOS boot CD."""
+    def __init__(self, config: Config, iso: Path, traffic: Path, directory: Path, machine: Machine = MACHINE) -> None:
+        """`iso` is a ReactOS boot CD; `config` and the `traffic` program fit it.
+
+        `directory` is empty; it gets disk, CDs and logs.
+        """
         self.config = config
         self.files: dict[str, bytes] = {}
         self.capabilities = CAPABILITIES
         self.guest = SerialGuest(self)
         self._iso = iso
+        self._traffic = traffic
         self._directory = directory
         self._machine = machine
         self._log = KdLog(directory)
@@ -143,11 +146,11 @@ class SerialLab:
     # --- what a scenario asks of any lab ---
 
     def ensure_traffic(self) -> str:
-        self.guest.put(TRAFFIC_PROGRAM, TRAFFIC)
+        self.guest.put(self._traffic, TRAFFIC)
         return TRAFFIC
 
     def ensure_driver(self, name: str) -> str:
-        file = inspect_driver(self.config.drivers[name].file).path
+        file = self.config.drivers[name].file
         self.guest.put(file, rf"{DRIVERS}\{file.name}")
         return rf"{DRIVERS}\{file.name}"
 
