@@ -11,9 +11,9 @@ import pytest
 
 from lab.machine.hardware import Firmware
 from vm_images.windows.answer_file import COMPUTER, UNATTEND, WCM, Answers, answer_file
-from vm_images.windows.build import virtio_paths
 from vm_images.windows.release import RELEASES, Release
 from vm_images.windows.settings import LISTS, MAX_COMMAND_LINE, MAX_PATH, SETTINGS, Pass
+from vm_images.windows.virtio import virtio_paths
 from vm_images.windows.wim import WimImage
 
 NS = f"{{{UNATTEND}}}"

@@ -343,6 +343,13 @@ def test_an_evaluation_medium_takes_no_key(tmp_path: Path) -> None:
         build_image(Order(tmp_path / "win.iso", "x", key="A-B"), Progress(Console(quiet=True)))
 
 
+def test_a_cd_without_virtio_drivers_is_told_before_anything_runs(tmp_path: Path) -> None:
+    write_medium(tmp_path / "win.iso", WIN10, b"", [], {})
+    order = Order(tmp_path / "win.iso", "x", virtio_iso=tmp_path / "win.iso")
+    with pytest.raises(UsageError, match="has no drivers for Windows 10 22H2"):
+        build_image(order, Progress(Console(quiet=True)))
+
+
 def test_an_edition_without_a_published_key_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_CACHE", str(tmp_path))
     write_medium(tmp_path / "win.iso", wim(element(1, "Windows 10 Home", "Core", 19041)), b"", [], {})

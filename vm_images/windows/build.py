@@ -41,6 +41,7 @@ from vm_images.windows.medium import choose_image, read_medium
 from vm_images.windows.pace import Pace
 from vm_images.windows.release import Release, generic_key, release_of
 from vm_images.windows.setup_log import explain_failure
+from vm_images.windows.virtio import check_virtio, virtio_paths
 from vm_images.windows.wim import WimImage
 from vm_images.wine.cache import images_directory
 
@@ -81,6 +82,8 @@ def build_image(order: Order, progress: Progress) -> Path:
         release = release_of(image)
         if order.key and image.is_evaluation:
             raise UsageError(f"{image} is evaluation media: setup refuses any product key on it", "leave --key out")
+        if order.virtio_iso:
+            check_virtio(order.virtio_iso, release)
         phase.detail = str(image)
     if not (order.key or image.is_evaluation or generic_key(release, image)):
         what = f"warning: Microsoft publishes no generic key for {image.edition}: setup may ask for one"
@@ -262,13 +265,6 @@ class _Build:
         size = await asyncio.to_thread(admission.wait_for_dump, self._pace.read_back)
         await asyncio.to_thread(admission.remove_dump)
         return size
-
-
-def virtio_paths(release: Release) -> tuple[str, ...]:
-    """Where Fedora's virtio-win CD has its drivers, for whatever letter the CD gets."""
-    folders = {"win10": "w10", "win11": "w11", "server-2019": "2k19", "server-2022": "2k22", "server-2025": "2k25"}
-    folder = next(value for prefix, value in folders.items() if release.name.startswith(prefix))
-    return tuple(rf"{letter}:\{kind}\{folder}\amd64" for letter in "DEF" for kind in ("NetKVM", "viostor"))
 
 
 def signing() -> Certificate:

@@ -20,7 +20,7 @@ _PREFERRED = ("ServerStandard", "ServerStandardEval", "Professional", "Enterpris
 
 def read_medium(iso: Path) -> list[WimImage]:
     """The images on an installation ISO. Raises UsageError that names the file and says what it is not."""
-    with _opened(iso) as disc:
+    with opened(iso) as disc:
         for path in _INSTALL:
             try:
                 with _file(disc, path) as stream:
@@ -36,7 +36,8 @@ def read_medium(iso: Path) -> list[WimImage]:
 
 
 @contextmanager
-def _opened(iso: Path) -> Iterator[pycdlib.PyCdlib]:
+def opened(iso: Path) -> Iterator[pycdlib.PyCdlib]:
+    """A disc's image. Raises UsageError that names the file and says what it is not."""
     disc = pycdlib.PyCdlib()
     try:
         disc.open(str(iso))
