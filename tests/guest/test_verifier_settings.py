@@ -6,7 +6,7 @@ import pytest
 
 from lab.errors import GuestLostError, InfrastructureError
 from lab.guest.restart import restart_guest
-from lab.guest.verifier_settings import Settings, VerifierSettings, read_active, read_settings
+from lab.guest.verifier_settings import LOW_RESOURCES, Settings, VerifierSettings, read_active, read_settings
 from lab.guest.winrm import CommandResult
 from lab.verifier import AT_BOOT, Verifier
 
@@ -47,6 +47,19 @@ Verified drivers:
 
 blah.sys
 """
+LOW = """
+Verifier Flags: 0x00000004
+
+Low Resources Simulation options:
+
+- Use default fault injection probability.
+- Allocations using any pool tag can be failed.
+- Boot time delay: 1 minutes.
+
+Verified Drivers:
+
+  example.sys
+"""
 NOTHING = "Verifier Flags: 0x00000000\n\nVerified Drivers:\n\n  None\n"
 
 
@@ -56,6 +69,7 @@ NOTHING = "Verifier Flags: 0x00000000\n\nVerified Drivers:\n\n  None\n"
         (NEW, 0x9, {"example.sys", "other-driver.sys"}),
         (MARKED, 0x20001, {"a.sys"}),
         (OLD, 0xC, {"blah.sys"}),
+        (LOW, 0x4, {"example.sys"}),
         (NOTHING, 0, set()),
         (NEW.replace("\n", "\r\n"), 0x9, {"example.sys", "other-driver.sys"}),
     ],
@@ -129,8 +143,9 @@ class WindowsGuest:
             return CommandResult(f"Verifier Flags: {flags:#010x}\nVerified Drivers:\n\n  {driver or 'None'}\n", "", 0)
         if self.refuses:
             return CommandResult("Access is denied.", "", 1)
-        if argv[1] == "/flags":
-            self.wanted = (int(argv[2], 16), argv[4])
+        if "/driver" in argv:
+            flags = int(argv[argv.index("/flags") + 1], 16) if "/flags" in argv else 0
+            self.wanted = (flags | (LOW_RESOURCES if "/faults" in argv else 0), argv[-1])
         elif argv[1] == "/reset":
             self.wanted = (0, "")
         return CommandResult("", "", 2)
@@ -171,6 +186,15 @@ def test_a_guest_is_restarted_once_for_new_settings_and_never_for_the_same(
     assert guest.boots == 4
     assert settings.arrange(0, "example.sys") == 0
     assert guest.boots == 4
+
+
+@pytest.mark.parametrize(("level", "others"), [(0x4, []), (0xD, ["/flags", "0x9"])])
+def test_low_resources_begin_a_minute_after_the_start(
+    guest: WindowsGuest, settings: VerifierSettings, level: int, others: list[str]
+) -> None:
+    assert settings.arrange(level, "example.sys") == level
+    assert [*others, "/faults", '""', '""', '""', "1", "/driver", "example.sys"] in guest.commands
+    assert guest.boots == 2
 
 
 def test_another_driver_is_not_left_checked(guest: WindowsGuest, settings: VerifierSettings) -> None:
