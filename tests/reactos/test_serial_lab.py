@@ -99,7 +99,10 @@ def test_a_cd_of_32_bits_gets_images_of_32_bits(
     boot: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     built = ROOT / "driver" / "build" / "reactos-i386"
-    images = {"images": str(built), "build": f"make -s -C {ROOT / 'driver'} REACTOS=i386"}
+    images = {
+        "images": str(built),
+        "build": f"make -s -C {ROOT / 'driver'} REACTOS=i386 build/reactos-i386/{DRIVER.name}",
+    }
     drivers = {"own": {"file": str(DRIVER), "service": "Example"}}
     config = {"lab": 1, "device": r"\\.\Example", "drivers": drivers, "reactos": {"i386": images}}
     (tmp_path / "lab.yaml").write_text(json.dumps(config))
