@@ -64,7 +64,7 @@ def played(
         lab.close()
 
 
-def told(code: int = 0) -> bytes:
+def told(code: str = "0") -> bytes:
     """What traffic.exe says of one good open, between the lines of run.cmd."""
     op = '{"e":"op","actor":"%s","op":"%s","t0":1,"t1":2,"ok":true,"err":0,"n":0,"id":"%s"}'
     lines = ["LAB-BEGIN ", '{"e":"hello","v":1,"pid":1}', op % ("-", "service", "load"), op % ("a", "open", "1")]
@@ -135,6 +135,13 @@ def test_a_guest_that_never_begins_and_one_that_never_ends(boot: bytes, scenario
     hurried = replace(scenario, timeout=1.0)
     _, verdict = played(boot, told().split(b"LAB-END")[0] + orders(HANG), hurried, tmp_path / "two")
     assert verdict.cause is Cause.HUNG, verdict.report()
+
+
+def test_an_end_with_a_code_that_is_none_is_an_end_all_the_same(
+    boot: bytes, scenario: Scenario, tmp_path: Path
+) -> None:
+    _, verdict = played(boot, told("9" * 5000) + orders(HANG), scenario, tmp_path)
+    assert verdict.cause is Cause.PASSED, verdict.report()
 
 
 def test_what_it_cannot_do_is_said(scenario: Scenario) -> None:

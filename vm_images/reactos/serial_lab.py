@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,8 @@ BEGIN, END = "LAB-BEGIN", "LAB-END "
 DISK = "8G"
 CD = "reactos.iso"
 LOOK = 0.1
+MAX_LINE = 1 << 20
+"""Of what the guest says on COM2: the rest of a longer line is dropped."""
 
 
 class SerialGuest:
@@ -55,6 +56,11 @@ class SerialGuest:
 
     def fetch(self, remote: str, to: Path, within: float) -> None:  # noqa: ARG002
         raise InfrastructureError(f"{remote} cannot be had: nothing comes out of this guest but its serial ports")
+
+
+def _exit_code(text: str) -> int:
+    """Of the script; 1 for what is no exit code of Windows."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(0xFFFFFFFF)) else 1
 
 
 class SerialLab:
@@ -109,11 +115,12 @@ class SerialLab:
         while time.monotonic() < deadline:
             seen = await vm.look(time.monotonic() - begin, "")
             *lines, rest = (rest + seen.serial).split(b"\n")
+            rest = rest[:MAX_LINE]
             for line in (each.strip().decode("utf-8", "replace") for each in lines):
                 if line == BEGIN:
                     begun, deadline = True, time.monotonic() + timeout
                 elif begun and line.startswith(END):
-                    return int(line.removeprefix(END)) if line.removeprefix(END).isdecimal() else 1
+                    return _exit_code(line.removeprefix(END))
                 elif begun and line:
                     on_line(line)
             await asyncio.sleep(LOOK)
@@ -134,7 +141,7 @@ class SerialLab:
             qemu_version=version,
             accelerator=accelerator.name,
             accelerator_reason=accelerator.reason,
-            machine=replace(self._machine),
+            machine=self._machine,
             base="",
             image_digest="",
             ssh_port=ssh,
