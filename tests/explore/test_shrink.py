@@ -56,13 +56,16 @@ def test_answers_may_be_missing() -> None:
 
 
 def test_it_ends_in_time_with_the_best_so_far() -> None:
+    asked = 0
+
     def slow(cases: Sequence[Case]) -> list[bool | None]:
+        nonlocal asked
+        asked += 1
         time.sleep(0.05)
         return Judge()(cases[:2])
 
-    begin = time.monotonic()
     small = shrink(LONG, slow, repr, 0.12)
-    assert time.monotonic() - begin < 1
+    assert asked <= 3
     assert Judge().fails(small)
     assert len(list(small.calls)) < len(list(LONG.calls))
 

@@ -89,18 +89,20 @@ def test_who_waits_gets_the_event(setup: Setup) -> None:
         setup.client.wait_for(lambda _: False, 0.05)
 
 
-def test_a_slow_consumer_delays_no_acknowledgement(setup: Setup) -> None:
-    def crawl(event: KdEvent) -> bool:
-        time.sleep(0.005)
+def test_a_consumer_that_stalls_delays_no_acknowledgement(setup: Setup) -> None:
+    freed = threading.Event()
+
+    def stall(event: KdEvent) -> bool:
+        freed.wait(30.0)
         return isinstance(event, PrintEvent) and event.text == "end\n"
 
     with setup.client.subscribe() as subscription:
-        slow = threading.Thread(target=subscription.wait_for, args=(crawl, 30.0))
+        slow = threading.Thread(target=subscription.wait_for, args=(stall, 30.0))
         slow.start()
         setup.live.say(*[print_message(b"x\n")] * 300, print_message(b"end\n"))
-        begin = time.monotonic()
         setup.live.wait_until(lambda: setup.live.target.idle)
-        assert time.monotonic() - begin < 0.9
+        assert slow.is_alive()
+        freed.set()
         slow.join()
 
 
@@ -182,7 +184,7 @@ def test_a_deadline_runs_when_the_machine_does(setup: Setup) -> None:
     begin = time.monotonic()
     with pytest.raises(HungError, match="request 0x3146"):
         setup.client.version(timeout=0.3)
-    assert time.monotonic() - begin < 2.0
+    assert time.monotonic() - begin < 10
     setup.live.go_on()
     assert setup.client.version().build == 9600
 

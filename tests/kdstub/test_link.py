@@ -164,7 +164,7 @@ def test_without_a_host_prints_are_dropped_and_the_writer_runs_on(hasty_stub: St
     hasty_stub.wait_alone()
     started = time.monotonic()
     hasty_stub.write(*(print_record(b"x" * 500) for _ in range(2000)))  # more than the carrier holds
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     assert hasty_stub.host.raw(0.1) is None
 
 
