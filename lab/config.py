@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.debugger import Debugger, read_debugger
-from lab.document import Document, FileError, Problem, read_document, shown, suggestion
+from lab.document import Document, FileError, Problem, shown, suggestion
 from lab.errors import UsageError
 from lab.structure import check_structure
+from lab.yaml_file import read_document
 
 CONFIG_NAME = "lab.yaml"
 MAIN_VM = "vm"

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import Config
-from lab.document import FileError, read_document
+from lab.document import FileError
 from lab.errors import Cause, UsageError
 from lab.scenario.load import load_scenarios
 from lab.scenario.model import Scenario
 from lab.scenario.session import ScenarioSession
 from lab.scenario.verdict import Verdict
 from lab.structure import check_structure
+from lab.yaml_file import read_document
 
 DRILL = "drill.yaml"
 TIMES = 2

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.config import CONFIG_NAME, Config
-from lab.document import read_document
 from lab.errors import InfrastructureError, UsageError
 from lab.farm.job import DRILL, EXPLORE, Job
 from lab.farm.store import Store, file_digest
@@ -18,6 +17,7 @@ from lab.machine.image import load_image
 from lab.running import TRAFFIC_PROGRAM
 from lab.scenario.load import load_scenarios
 from lab.scenario.model import Scenario
+from lab.yaml_file import read_document
 from vm_images.choice import find_image
 
 TRAFFIC = ".traffic.exe"

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import CONFIG_NAME, Config
-from lab.document import read_document
 from lab.scenario.model import Scenario
 from lab.scenario.render import guest_files
+from lab.yaml_file import read_document
 
 INPUTS = "replay"
 TRAFFIC = "traffic.exe"

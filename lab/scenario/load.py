@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.config import Config, DriverSpec
 from lab.debugger import read_debugger
-from lab.document import Document, FileError, Location, Problem, parse_document, read_document, shown, suggestion
+from lab.document import Document, FileError, Location, Problem, shown, suggestion
 from lab.guest.capabilities import CAPABILITIES
 from lab.scenario.cast import Cast, misspelt_step
 from lab.scenario.end_state import asker, end_state, end_steps
@@ -24,6 +24,7 @@ from lab.scenario.schedule import read_schedule
 from lab.scenario.values import Report, milliseconds
 from lab.scenario.verification import wanted_verifier
 from lab.structure import check_structure, structure_problems
+from lab.yaml_file import parse_document, read_document
 
 TIMEOUT = "30s"
 GUESTS = ("wine", "windows", "reactos")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.document import FileError, parse_document
+from lab.document import FileError
+from lab.yaml_file import parse_document
 
 Problems = Callable[[str], list[str]]
 

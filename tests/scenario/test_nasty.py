@@ -11,9 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from lab.config import Config
-from lab.document import Document, FileError, Problem, parse_document
+from lab.document import Document, FileError, Problem
 from lab.scenario.load import check_scenarios
 from lab.structure import _is_valid, load_schema
+from lab.yaml_file import parse_document
 
 EVERYTHING = r"""
 lab: 1

@@ -12,9 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from lab.config import load_config
-from lab.document import parse_document, read_document
 from lab.scenario.published import published_schema
 from lab.structure import load_schema
+from lab.yaml_file import parse_document, read_document
 
 from . import test_errors, test_word_errors
 
