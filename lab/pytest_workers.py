@@ -160,13 +160,15 @@ def _wants_vms(config: pytest.Config) -> bool:
 
 
 def _budget(config: pytest.Config) -> Budget | None:
-    """What there is for VMs, if they are wanted and there is an image."""
+    """What there is for VMs, if they are wanted and there is an image. Raises pytest.UsageError for a bad lab.yaml."""
     from lab.config import CONFIG_NAME, load_config
     from lab.worker_vm import budget
 
     root = _lab_of(config) if _wants_vms(config) else None
     try:
         return budget(load_config(root / CONFIG_NAME)) if root else None
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
     except LabError:
         return None  # Whoever brings the lab up tells it better.
 

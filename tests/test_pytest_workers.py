@@ -46,3 +46,11 @@ def test_what_a_worker_was_at_when_it_was_killed_is_told_and_the_rest_is_run(pro
 def test_coverage_is_of_one_process(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess("scenarios", "-n", "2", "--coverage")
     result.stderr.fnmatch_lines(["*--coverage counts in one process: leave -n out"])
+
+
+def test_a_bad_lab_yaml_is_told_once_before_any_worker_starts(project: pytest.Pytester) -> None:
+    (Path(project.path) / "lab.yaml").write_text("lab: 1\nreactos:\n")
+    result = project.runpytest_subprocess("scenarios", "-n", "900")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["lab.yaml:2: reactos: cannot be nothing: *"])
+    result.stdout.no_fnmatch_line("*created: *workers*")

@@ -230,6 +230,8 @@ class CheckedSession:
             if packet.type in CONTROL_TYPES:
                 assert packet.id & SYNC_BIT == 0
                 assert packet.type != PacketType.RESEND, "it asks to resend"
+                # Behind a damaged packet several may be held, and heard at once.
+                self._heard |= packet.type == PacketType.ACKNOWLEDGE
             else:
                 self._check_data(packet)
         return sent

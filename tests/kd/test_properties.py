@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from lab.kd.events import ModuleEvent, PromptEvent
+from lab.kd.events import FileRequestEvent, ModuleEvent, PromptEvent
 from lab.kd.kd_state import KdState
 from lab.kd.link import LinkState
 from lab.kd.manipulate import Api, Manipulate
@@ -124,6 +124,18 @@ class AnythingComes(RuleBasedStateMachine):
         if hasattr(self, "checked"):
             self.checked.settle()
             self.checked.fail()
+
+
+def test_what_was_held_behind_damage_is_answered_before_what_came_after() -> None:
+    checked = CheckedSession(Policy(breakpoint=Reaction.CONTINUE))
+    kind, payload = prompt_message(b"")
+    file_io, opening = PacketType.FILE_IO, struct.pack("<I60x", 0x3430) + "\\x.sys\0".encode("utf-16-le")
+    checked.packet(kind, INITIAL_ID | SYNC_BIT, payload)
+    checked.noise(b"0000\x03\0\xa0\x0f")
+    checked.control(PacketType.RESEND, INITIAL_ID | SYNC_BIT)
+    checked.packet(file_io, INITIAL_ID | SYNC_BIT, opening)
+    checked.settle()
+    assert isinstance(checked.last_event, FileRequestEvent)
 
 
 class TargetObeys(RuleBasedStateMachine):
