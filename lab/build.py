@@ -18,19 +18,23 @@ SHOWN_BYTES = 16 << 10
 
 
 def build(config: Config, progress: Progress) -> None:
-    """Run the command in the folder of lab.yaml; without one, do nothing. What it says is kept in `.lab/build.log`.
+    """Run the command of lab.yaml; without one, do nothing. Raises UsageError as `run_build` does."""
+    if config.build:
+        run_build(config.path, config.root, config.build, progress)
+
+
+def run_build(path: Path, root: Path, command: str, progress: Progress) -> None:
+    """Run a command of the lab.yaml at `path` in `root`. What it says is kept in `.lab/build.log` there.
 
     Raises UsageError with the last lines that it said when it fails, cannot be started or does not end.
     """
-    if not config.build:
-        return
-    log = config.root / ".lab" / "build.log"
+    log = root / ".lab" / "build.log"
     log.parent.mkdir(exist_ok=True)
-    with progress.phase(f"build: {config.build}"), log.open("wb") as output:
+    with progress.phase(f"build: {command}"), log.open("wb") as output:
         try:
             ended = subprocess.run(
-                shlex.split(config.build),
-                cwd=config.root,
+                shlex.split(command),
+                cwd=root,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -38,16 +42,16 @@ def build(config: Config, progress: Progress) -> None:
                 check=False,
             )
         except OSError as error:
-            raise _failed(config, f"cannot be started: {error.strerror}", log) from None
+            raise _failed(path, command, f"cannot be started: {error.strerror}", log) from None
         except subprocess.TimeoutExpired:
-            raise _failed(config, f"did not end within {DEADLINE:.0f} s", log) from None
+            raise _failed(path, command, f"did not end within {DEADLINE:.0f} s", log) from None
     if ended.returncode != 0:
-        raise _failed(config, f"failed with exit status {ended.returncode}", log)
+        raise _failed(path, command, f"failed with exit status {ended.returncode}", log)
 
 
-def _failed(config: Config, how: str, log: Path) -> UsageError:
+def _failed(path: Path, command: str, how: str, log: Path) -> UsageError:
     said = "".join(f"\n    {line}" for line in _last_lines(log))
-    return UsageError(f"{config.path}: build: `{config.build}` {how}{':' if said else ''}{said}", f"see {log}")
+    return UsageError(f"{path}: build: `{command}` {how}{':' if said else ''}{said}", f"see {log}")
 
 
 def _last_lines(log: Path) -> list[str]:

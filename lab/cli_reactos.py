@@ -28,7 +28,7 @@ def _run(options: argparse.Namespace) -> int:
     from lab.scenario.artifacts import new_run_directory
     from lab.scenario.load import load_scenarios
     from lab.scenario.run import run_scenario
-    from vm_images.reactos.images import build_traffic, check_driver, fitted
+    from vm_images.reactos.images import build_traffic, check_images, fitted
     from vm_images.reactos.medium import check_medium
     from vm_images.reactos.profile import check_fits
     from vm_images.reactos.serial_lab import SerialLab
@@ -39,8 +39,7 @@ def _run(options: argparse.Namespace) -> int:
     for scenario in scenarios:
         check_fits(scenario)
     build(config, Progress())
-    for scenario in scenarios:
-        check_driver(config, scenario.driver, machine)
+    check_images(config, {each.driver.name: each.driver for each in scenarios}.values(), machine)
     traffic = build_traffic(machine, Progress())
     directory = new_run_directory(config.root / "artifacts")
     directory.mkdir(parents=True)

@@ -13,14 +13,13 @@ from lab.errors import UsageError
 MACHINE_AMD64 = 0x8664
 MACHINE_I386 = 0x14C
 SUBSYSTEM_NATIVE = 1
-MACHINES = {
+_MACHINES = {
     MACHINE_I386: "32-bit x86",
     MACHINE_AMD64: "64-bit x86 (AMD64)",
     0x1C0: "ARM",
     0xAA64: "ARM64",
     0x200: "Itanium",
 }
-"""In words, by the number in a PE header."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,11 @@ class DriverFile:
     timestamp: int
     """TimeDateStamp of the PE header; identifies the build to a debugger together with `size_of_image`."""
     size_of_image: int
+
+
+def machine_name(machine: int) -> str:
+    """In words, of the number in a PE header."""
+    return _MACHINES.get(machine, f"machine {machine:#06x}")
 
 
 def machine_of(path: Path) -> int | None:
@@ -62,8 +66,7 @@ def inspect_driver(path: Path, wanted: int = MACHINE_AMD64, advice: str = "build
         raise UsageError(f"{path} is no Windows executable: {error}", "name a .sys file") from None
     machine = pe.FILE_HEADER.Machine
     if machine != wanted:
-        name = MACHINES.get(machine, f"machine {machine:#06x}")
-        raise UsageError(f"{path} is built for {name}; the guest is {MACHINES[wanted]}", advice)
+        raise UsageError(f"{path} is built for {machine_name(machine)}; the guest is {machine_name(wanted)}", advice)
     if pe.OPTIONAL_HEADER.Subsystem != SUBSYSTEM_NATIVE:
         raise UsageError(
             f"{path} is a program, not a driver (subsystem {pe.OPTIONAL_HEADER.Subsystem}, a driver has 1, NATIVE)",

@@ -10,7 +10,7 @@ import pytest
 from lab.config import Config, load_config
 from lab.errors import UsageError
 from lab.guest.driver_file import MACHINE_AMD64, MACHINE_I386
-from vm_images.reactos.images import check_driver, fitted
+from vm_images.reactos.images import check_images, fitted
 
 from .pe_file import pe_file
 
@@ -36,9 +36,9 @@ def test_an_architecture_has_images_and_a_build_of_its_own(tmp_path: Path) -> No
 def test_a_driver_for_another_machine_is_named_with_what_to_do(tmp_path: Path) -> None:
     own = config(tmp_path)
     (tmp_path / "build/own.sys").write_bytes(pe_file(MACHINE_AMD64))
-    check_driver(own, own.drivers["own"], MACHINE_AMD64)
+    check_images(own, own.drivers.values(), MACHINE_AMD64)
     with pytest.raises(UsageError, match=r"own\.sys is built for 64-bit x86 \(AMD64\); the guest is 32-bit") as told:
-        check_driver(own, own.drivers["own"], MACHINE_I386)
+        check_images(own, own.drivers.values(), MACHINE_I386)
     assert "lab.yaml says where it is: `reactos: {i386: {images: FOLDER}}`" in told.value.advice
 
 
@@ -47,6 +47,6 @@ def test_so_is_a_program(tmp_path: Path) -> None:
     (tmp_path / "build/own.sys").write_bytes(pe_file(MACHINE_I386))
     (tmp_path / "build/a.exe").write_bytes(pe_file(MACHINE_AMD64))
     with pytest.raises(UsageError, match=r"a\.exe is built for 64-bit x86 \(AMD64\); the CD is 32-bit x86"):
-        check_driver(own, own.drivers["own"], MACHINE_I386)
+        check_images(own, own.drivers.values(), MACHINE_I386)
     (tmp_path / "build/a.exe").write_text("@echo off")
-    check_driver(own, own.drivers["own"], MACHINE_I386)
+    check_images(own, own.drivers.values(), MACHINE_I386)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from lab.build import build
+from lab.build import run_build
 from lab.config import CONFIG_NAME, Config, DriverSpec
 from lab.errors import UsageError
-from lab.guest.driver_file import MACHINE_AMD64, MACHINE_I386, MACHINES, inspect_driver, machine_of
+from lab.guest.driver_file import MACHINE_AMD64, MACHINE_I386, inspect_driver, machine_name, machine_of
 from lab.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,18 +32,19 @@ def build_traffic(machine: int, progress: Progress) -> Path:
     name = ARCHITECTURES[machine]
     program = f"build/reactos-{name}/traffic.exe"
     command = f"make -s -C driver REACTOS={name} {program}"
-    build(Config(ROOT / CONFIG_NAME, ROOT, "reactos", "", "", {}, "", build=command), progress)
+    run_build(ROOT / CONFIG_NAME, ROOT, command, progress)
     return ROOT / "driver" / program
 
 
-def check_driver(config: Config, driver: DriverSpec, machine: int) -> None:
-    """Raise UsageError when the driver, or a program of lab.yaml, is for another machine than the CD."""
-    advice = f"build it for {MACHINES[machine]}; {config.path} says where it is: {_example(machine)}"
-    inspect_driver(driver.file, machine, advice)
+def check_images(config: Config, drivers: Iterable[DriverSpec], machine: int) -> None:
+    """Raise UsageError when one of the drivers, or a program of lab.yaml, is for another machine than the CD."""
+    advice = f"build it for {machine_name(machine)}; {config.path} says where it is: {_example(machine)}"
+    for driver in drivers:
+        inspect_driver(driver.file, machine, advice)
     for file in config.programs.values():
         built_for = machine_of(file)
-        if built_for not in (None, machine):
-            what = f"{file} is built for {MACHINES.get(built_for, hex(built_for))}; the CD is {MACHINES[machine]}"
+        if built_for is not None and built_for != machine:
+            what = f"{file} is built for {machine_name(built_for)}; the CD is {machine_name(machine)}"
             raise UsageError(what, advice)
 
 

@@ -17,7 +17,7 @@ import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from lab.errors import UsageError
-from lab.guest.driver_file import MACHINES
+from lab.guest.driver_file import machine_name
 from vm_images.reactos.images import ARCHITECTURES
 
 FOLDER = "lab"
@@ -116,7 +116,7 @@ def _machine(disc: pycdlib.PyCdlib, iso: Path) -> int:
         what = f"{iso} is no ReactOS boot CD: {KERNEL}, from which setup starts, is missing or no program"
         raise UsageError(what, "name the boot CD itself") from None
     if machine not in ARCHITECTURES:
-        what = f"{iso} is for {MACHINES.get(machine, f'machine {machine:#x}')}, which this machine cannot run"
+        what = f"{iso} is for {machine_name(machine)}, which this machine cannot run"
         raise UsageError(what, f"name a boot CD for {' or '.join(ARCHITECTURES.values())}")
     return machine
 
