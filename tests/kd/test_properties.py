@@ -40,13 +40,14 @@ ANY_ID = st.one_of(IDS, st.integers(0, 2**32 - 1))
 CONTROL = st.sampled_from([PacketType.ACKNOWLEDGE, PacketType.RESEND, PacketType.RESET])
 DATA = st.sampled_from([2, 3, 7, 9, 10, 11])
 NUMBERS = st.integers(0, 2**64 - 1)
+OPENING = PacketType.FILE_IO, struct.pack("<I60x", 0x3430) + "\\x.sys\0".encode("utf-16-le")
 MESSAGES = st.one_of(
     st.builds(print_message, st.binary(max_size=80), st.integers(0, 0xFFFF)),
     st.builds(prompt_message, st.binary(max_size=20)),
     st.builds(load_message, st.binary(max_size=20), NUMBERS, st.booleans()),
     st.builds(exception_message, st.integers(0, 2**32 - 1), NUMBERS, st.binary(max_size=16), st.integers(0, 2)),
     st.builds(breakpoint_message, NUMBERS),
-    st.just((PacketType.FILE_IO, struct.pack("<I60x", 0x3430) + "\\x.sys\0".encode("utf-16-le"))),
+    st.just(OPENING),
     st.builds(lambda api: (2, Manipulate(api, status=0).encode()), st.sampled_from(Api)),
 )
 POLICIES = st.builds(
@@ -129,7 +130,7 @@ class AnythingComes(RuleBasedStateMachine):
 def test_what_was_held_behind_damage_is_answered_before_what_came_after() -> None:
     checked = CheckedSession(Policy(breakpoint=Reaction.CONTINUE))
     kind, payload = prompt_message(b"")
-    file_io, opening = PacketType.FILE_IO, struct.pack("<I60x", 0x3430) + "\\x.sys\0".encode("utf-16-le")
+    file_io, opening = OPENING
     checked.packet(kind, INITIAL_ID | SYNC_BIT, payload)
     checked.noise(b"0000\x03\0\xa0\x0f")
     checked.control(PacketType.RESEND, INITIAL_ID | SYNC_BIT)

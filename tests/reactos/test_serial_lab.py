@@ -82,14 +82,20 @@ def test_a_scenario_is_judged_by_what_came_over_the_second_port(
     assert {each.name for each in (tmp_path / "guest").glob("*.iso")} == set()
 
 
+def write_lab(directory: Path, **more: object) -> list[str]:
+    """A lab.yaml of somebody's and a scenario; the words of the command that runs it from `boot.iso`."""
+    drivers = {"own": {"file": str(DRIVER), "service": "Example"}}
+    (directory / "lab.yaml").write_text(json.dumps({"lab": 1, "device": r"\\.\Example", "drivers": drivers, **more}))
+    (directory / "simple.yaml").write_text("lab: 1\nsteps:\n  - a: {open: X}\n")
+    return ["reactos", "run", str(directory / "simple.yaml"), "--iso", str(directory / "boot.iso")]
+
+
 def test_the_command_needs_nothing_but_a_scenario_and_a_cd(
     boot: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = {"lab": 1, "device": r"\\.\Example", "drivers": {"own": {"file": str(DRIVER), "service": "Example"}}}
-    (tmp_path / "lab.yaml").write_text(json.dumps(config))
-    (tmp_path / "simple.yaml").write_text("lab: 1\nsteps:\n  - a: {open: X}\n")
+    command = write_lab(tmp_path)
     write_stand_in(tmp_path / "boot.iso", boot, told() + orders(HANG))
-    assert run(["reactos", "run", str(tmp_path / "simple.yaml"), "--iso", str(tmp_path / "boot.iso")]) == 0
+    assert run(command) == 0
     assert "simple: passed; logs: " in capsys.readouterr().out
     assert list(tmp_path.glob("artifacts/*/simple/result.json"))
     assert list(tmp_path.glob("artifacts/*/reactos-*/kd.jsonl"))
@@ -103,12 +109,9 @@ def test_a_cd_of_32_bits_gets_images_of_32_bits(
         "images": str(built),
         "build": f"make -s -C {ROOT / 'driver'} REACTOS=i386 build/reactos-i386/{DRIVER.name}",
     }
-    drivers = {"own": {"file": str(DRIVER), "service": "Example"}}
-    config = {"lab": 1, "device": r"\\.\Example", "drivers": drivers, "reactos": {"i386": images}}
-    (tmp_path / "lab.yaml").write_text(json.dumps(config))
-    (tmp_path / "simple.yaml").write_text("lab: 1\nsteps:\n  - a: {open: X}\n")
+    command = write_lab(tmp_path, reactos={"i386": images})
     write_stand_in(tmp_path / "boot.iso", boot, told() + orders(HANG), pe_file(MACHINE_I386))
-    assert run(["reactos", "run", str(tmp_path / "simple.yaml"), "--iso", str(tmp_path / "boot.iso")]) == 0
+    assert run(command) == 0
     assert "simple: passed; logs: " in capsys.readouterr().out
     assert machine_of(built / "example-direct.sys") == machine_of(built / "traffic.exe") == MACHINE_I386
 
@@ -116,11 +119,9 @@ def test_a_cd_of_32_bits_gets_images_of_32_bits(
 def test_a_driver_that_does_not_fit_the_cd_is_told_before_anything_boots(
     boot: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = {"lab": 1, "device": r"\\.\Example", "drivers": {"own": {"file": str(DRIVER), "service": "Example"}}}
-    (tmp_path / "lab.yaml").write_text(json.dumps(config))
-    (tmp_path / "simple.yaml").write_text("lab: 1\nsteps:\n  - a: {open: X}\n")
+    command = write_lab(tmp_path)
     write_stand_in(tmp_path / "boot.iso", boot, b"", pe_file(MACHINE_I386))
-    assert run(["reactos", "run", str(tmp_path / "simple.yaml"), "--iso", str(tmp_path / "boot.iso")]) == 2
+    assert run(command) == 2
     said = capsys.readouterr().err
     assert "example-direct.sys is built for 64-bit x86 (AMD64); the guest is 32-bit x86" in said
     assert "`reactos: {i386: {images: FOLDER}}`" in said
